@@ -1,0 +1,146 @@
+import type { Kernel, KernelConstants } from './kernel.ts';
+import { compileKernel } from './kernel.ts';
+import { DeviceLostError, NoAdapterError, toTypedError } from './errors.ts';
+import type { CoordwiseError } from '../errors.ts';
+
+/** What is known about the adapter in use; `kind` says whether its times are a GPU's. */
+export interface AdapterSummary {
+  readonly description: string;
+  readonly vendor: string;
+  readonly architecture: string;
+  readonly kind: 'gpu' | 'software';
+  readonly subgroupMinSize: number;
+  readonly subgroupMaxSize: number;
+}
+
+export interface ContextOptions {
+  /**
+   * How to wait for a promise of the device. The default awaits it; the Node binding polls its device on the
+   * JavaScript thread, so Node passes a wait that sleeps between polls (see src/node/wait.ts).
+   */
+  readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
+}
+
+const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|warp/i;
+
+/** A compiled kernel with its explicit layouts. */
+export interface CompiledKernel {
+  readonly pipeline: GPUComputePipeline;
+  readonly tensorLayout: GPUBindGroupLayout;
+}
+
+/**
+ * One device and what is cached on it. It is passed to everything that needs a GPU; there is no global one.
+ * `check()` throws the first error the device reported outside an error scope.
+ */
+export class GpuContext {
+  readonly device: GPUDevice;
+  readonly adapter: AdapterSummary;
+  readonly paramsLayout: GPUBindGroupLayout;
+  readonly wait: <T>(promise: Promise<T>) => Promise<T>;
+  readonly #pipelines = new Map<string, Promise<CompiledKernel>>();
+  #failure: CoordwiseError | undefined;
+
+  constructor(device: GPUDevice, adapter: AdapterSummary, options: ContextOptions = {}) {
+    this.device = device;
+    this.adapter = adapter;
+    this.wait = options.wait ?? ((promise) => promise);
+    this.paramsLayout = device.createBindGroupLayout({
+      label: 'params',
+      entries: [
+        { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true } },
+      ],
+    });
+    device.addEventListener('uncapturederror', (event) => {
+      this.#failure ??= toTypedError(event.error, 'running');
+    });
+    void device.lost.then((info) => {
+      this.#failure ??= new DeviceLostError(
+        `the device was lost (${info.reason || 'unknown reason'}): ${info.message}`,
+        'start again; a training run goes on from its last checkpoint with --resume',
+      );
+    });
+  }
+
+  /** Throws the first failure the device has reported since it was opened. */
+  check(): void {
+    if (this.#failure) throw this.#failure;
+  }
+
+  /** Compiles a kernel once per (kernel, constants); concurrent calls share the work. */
+  compile(kernel: Kernel, constants: KernelConstants): Promise<CompiledKernel> {
+    const key = `${kernel.name}|${JSON.stringify(constants)}`;
+    let compiled = this.#pipelines.get(key);
+    if (!compiled) {
+      compiled = compileKernel(this.device, this.paramsLayout, kernel, constants);
+      this.#pipelines.set(key, compiled);
+    }
+    return compiled;
+  }
+
+  /** Runs `work` inside error scopes; what they catch is thrown as a typed error. */
+  async guarded<T>(where: string, work: () => T | Promise<T>): Promise<T> {
+    const { device } = this;
+    device.pushErrorScope('out-of-memory');
+    device.pushErrorScope('validation');
+    let result: T;
+    try {
+      result = await work();
+    } finally {
+      const [validation, memory] = [device.popErrorScope(), device.popErrorScope()];
+      const error = (await this.wait(memory)) ?? (await this.wait(validation));
+      if (error) throw toTypedError(error, where);
+    }
+    this.check();
+    return result;
+  }
+
+  /** Waits until everything submitted so far is done. */
+  async idle(): Promise<void> {
+    await this.wait(this.device.queue.onSubmittedWorkDone());
+    this.check();
+  }
+
+  destroy(): void {
+    this.device.destroy();
+  }
+}
+
+/**
+ * Asks `gpu` for an adapter and opens a device with the adapter's own buffer limits and, where it has them,
+ * timestamp queries and subgroups.
+ * @throws NoAdapterError when no adapter answers.
+ */
+export async function openContext(gpu: GPU, options: ContextOptions = {}): Promise<GpuContext> {
+  const wait = options.wait ?? (<T>(promise: Promise<T>) => promise);
+  const adapter = await wait(gpu.requestAdapter({ powerPreference: 'high-performance' }));
+  if (!adapter) {
+    throw new NoAdapterError(
+      'no WebGPU adapter answered',
+      'install a Vulkan driver (on Debian: mesa-vulkan-drivers 25 or newer), or run `npm ci` so that the bundled software adapter is there',
+    );
+  }
+  const features = (['timestamp-query', 'subgroups'] as const).filter((name) => adapter.features.has(name));
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const device = await wait(
+    adapter.requestDevice({
+      requiredFeatures: features,
+      requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+    }),
+  );
+  return new GpuContext(device, summarise(adapter.info), options);
+}
+
+function summarise(info: GPUAdapterInfo): AdapterSummary {
+  const description = info.description || info.device || [info.vendor, info.architecture].join(' ').trim();
+  const text = `${description} ${info.vendor} ${info.architecture} ${info.device}`;
+  const software = info.isFallbackAdapter === true || SOFTWARE.test(text);
+  return {
+    description: description || 'unnamed adapter',
+    vendor: info.vendor,
+    architecture: info.architecture,
+    kind: software ? 'software' : 'gpu',
+    subgroupMinSize: info.subgroupMinSize ?? 0,
+    subgroupMaxSize: info.subgroupMaxSize ?? 0,
+  };
+}

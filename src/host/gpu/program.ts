@@ -1,0 +1,210 @@
+import type { CompiledKernel, GpuContext } from './context.ts';
+import { LimitError } from './errors.ts';
+import type { Kernel, KernelConstants } from './kernel.ts';
+import { BINDING_ALIGNMENT, type Tensor } from './tensor.ts';
+
+/** One dispatch: which kernel, on what, with which numbers, over how many workgroups. */
+export interface Dispatch {
+  readonly tensors: Readonly<Record<string, Tensor>>;
+  readonly params?: Readonly<Record<string, number>>;
+  readonly constants?: KernelConstants;
+  readonly workgroups: readonly [number, number?, number?];
+}
+
+interface KernelStep {
+  readonly type: 'kernel';
+  readonly kernel: Kernel;
+  readonly dispatch: Dispatch;
+  readonly paramsOffset: number;
+}
+
+interface CopyStep {
+  readonly type: 'copy';
+  readonly source: Tensor;
+  readonly target: Tensor;
+}
+
+interface ReadyStep {
+  readonly name: string;
+  readonly pipeline: GPUComputePipeline;
+  readonly tensors: GPUBindGroup;
+  readonly params: GPUBindGroup | undefined;
+  readonly offsets: readonly number[];
+  readonly workgroups: readonly [number, number, number];
+}
+
+/**
+ * A fixed sequence of dispatches and copies, recorded once and encoded as often as wanted. Everything that
+ * varies between two runs of it lives in tensors; `Params` are uploaded once, when it is prepared.
+ */
+export class Program {
+  readonly label: string;
+  readonly #context: GpuContext;
+  readonly #steps: (KernelStep | CopyStep)[] = [];
+  #paramsBytes = 0;
+  #ready: (ReadyStep | CopyStep)[] | undefined;
+
+  constructor(context: GpuContext, label: string) {
+    this.#context = context;
+    this.label = label;
+  }
+
+  /** Number of kernel dispatches one run of the program takes. */
+  get dispatches(): number {
+    return this.#steps.filter((step) => step.type === 'kernel').length;
+  }
+
+  /** Appends a dispatch. Checks names and limits at once, so a mistake points at the line that made it. */
+  run(kernel: Kernel, dispatch: Dispatch): void {
+    sameNames(kernel.name, 'tensors', Object.keys(kernel.tensors), Object.keys(dispatch.tensors));
+    sameNames(kernel.name, 'params', Object.keys(kernel.params), Object.keys(dispatch.params ?? {}));
+    const limit = this.#context.device.limits.maxComputeWorkgroupsPerDimension;
+    const over = dispatch.workgroups.find((count) => (count ?? 1) > limit);
+    if (over !== undefined) {
+      throw new LimitError(
+        `kernel ${kernel.name} needs ${over} workgroups in one dimension, and this adapter allows ${limit} (maxComputeWorkgroupsPerDimension)`,
+        'use fewer tasks at once or a smaller model',
+      );
+    }
+    this.#steps.push({ type: 'kernel', kernel, dispatch, paramsOffset: this.#paramsBytes });
+    if (Object.keys(kernel.params).length > 0) this.#paramsBytes += BINDING_ALIGNMENT;
+  }
+
+  /** Appends a copy of one tensor's contents into another of the same length. */
+  copy(source: Tensor, target: Tensor): void {
+    if (source.bytes !== target.bytes) {
+      throw new RangeError(`cannot copy ${source.label} (${source.bytes} bytes) to ${target.label} (${target.bytes})`);
+    }
+    this.#steps.push({ type: 'copy', source, target });
+  }
+
+  /** Compiles all kernels side by side, uploads the params, makes the bind groups. Tensors must be allocated. */
+  async prepare(): Promise<void> {
+    const context = this.#context;
+    const kernels = this.#steps.filter((step) => step.type === 'kernel');
+    const compiled = await context.wait(
+      Promise.all(kernels.map((step) => context.compile(step.kernel, step.dispatch.constants ?? {}))),
+    );
+    const byStep = new Map<KernelStep, CompiledKernel>();
+    kernels.forEach((step, index) => {
+      const pipeline = compiled[index];
+      if (pipeline) byStep.set(step, pipeline);
+    });
+    await context.guarded(`preparing ${this.label}`, () => {
+      const params = this.#uploadParams(kernels);
+      this.#ready = this.#steps.map((step) => {
+        if (step.type === 'copy') return step;
+        const pipeline = byStep.get(step);
+        if (!pipeline) throw new RangeError(`kernel ${step.kernel.name} was not compiled`);
+        return this.#bind(step, pipeline, params);
+      });
+    });
+  }
+
+  #uploadParams(steps: readonly KernelStep[]): GPUBindGroup | undefined {
+    if (this.#paramsBytes === 0) return undefined;
+    const { device, paramsLayout } = this.#context;
+    const data = new DataView(new ArrayBuffer(this.#paramsBytes));
+    for (const step of steps) {
+      let offset = step.paramsOffset;
+      for (const [name, type] of Object.entries(step.kernel.params)) {
+        const value = step.dispatch.params?.[name] ?? Number.NaN;
+        if (type === 'u32') data.setUint32(offset, value, true);
+        else data.setFloat32(offset, value, true);
+        offset += 4;
+      }
+    }
+    const usage = GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST;
+    const buffer = device.createBuffer({ label: `${this.label} params`, size: this.#paramsBytes, usage });
+    device.queue.writeBuffer(buffer, 0, data.buffer);
+    const entries = [{ binding: 0, resource: { buffer, size: BINDING_ALIGNMENT } }];
+    return device.createBindGroup({ label: this.label, layout: paramsLayout, entries });
+  }
+
+  #bind(step: KernelStep, compiled: CompiledKernel, params: GPUBindGroup | undefined): ReadyStep {
+    const { kernel, dispatch } = step;
+    const entries = Object.keys(kernel.tensors).map((name, binding) => {
+      const tensor = dispatch.tensors[name];
+      if (!tensor) throw new RangeError(`kernel ${kernel.name}: tensor ${name} is missing`);
+      return { binding, resource: tensor.binding() };
+    });
+    const layout = compiled.tensorLayout;
+    const hasParams = Object.keys(kernel.params).length > 0;
+    const [x, y = 1, z = 1] = dispatch.workgroups;
+    return {
+      name: kernel.name,
+      pipeline: compiled.pipeline,
+      tensors: this.#context.device.createBindGroup({ label: kernel.name, layout, entries }),
+      params: hasParams ? params : undefined,
+      offsets: [step.paramsOffset],
+      workgroups: [x, y, z],
+    };
+  }
+
+  /** Writes the whole program into `encoder`. */
+  encode(encoder: GPUCommandEncoder): void {
+    let pass: GPUComputePassEncoder | undefined;
+    for (const step of this.#prepared()) {
+      if ('type' in step) {
+        pass?.end();
+        pass = undefined;
+        encodeCopy(encoder, step);
+      } else {
+        pass ??= encoder.beginComputePass({ label: this.label });
+        encodeDispatch(pass, step);
+      }
+    }
+    pass?.end();
+  }
+
+  /** As `encode`, with one pass a dispatch between two timestamps: `onStep` gets each kernel's name. */
+  encodeTimed(encoder: GPUCommandEncoder, querySet: GPUQuerySet, onStep: (name: string) => number): void {
+    for (const step of this.#prepared()) {
+      if ('type' in step) {
+        encodeCopy(encoder, step);
+        continue;
+      }
+      const index = onStep(step.name);
+      const timestampWrites = {
+        querySet,
+        beginningOfPassWriteIndex: index,
+        endOfPassWriteIndex: index + 1,
+      };
+      const pass = encoder.beginComputePass({ timestampWrites });
+      encodeDispatch(pass, step);
+      pass.end();
+    }
+  }
+
+  #prepared(): readonly (ReadyStep | CopyStep)[] {
+    if (!this.#ready) throw new RangeError(`program ${this.label} was encoded before it was prepared`);
+    return this.#ready;
+  }
+}
+
+function encodeDispatch(pass: GPUComputePassEncoder, step: ReadyStep): void {
+  pass.setPipeline(step.pipeline);
+  pass.setBindGroup(0, step.tensors);
+  if (step.params) pass.setBindGroup(1, step.params, step.offsets);
+  pass.dispatchWorkgroups(...step.workgroups);
+}
+
+function encodeCopy(encoder: GPUCommandEncoder, { source, target }: CopyStep): void {
+  encoder.copyBufferToBuffer(
+    source.buffer,
+    source.offsetBytes,
+    target.buffer,
+    target.offsetBytes,
+    source.bytes,
+  );
+}
+
+function sameNames(kernel: string, what: string, expected: readonly string[], given: readonly string[]): void {
+  const missing = expected.filter((name) => !given.includes(name));
+  const unknown = given.filter((name) => !expected.includes(name));
+  if (missing.length + unknown.length > 0) {
+    throw new RangeError(
+      `kernel ${kernel}: ${what} missing: ${missing.join(', ') || 'none'}; unknown: ${unknown.join(', ') || 'none'}`,
+    );
+  }
+}

@@ -1,0 +1,52 @@
+import backwardCode from '../../shaders/activation/backward.wgsl?raw';
+import forwardCode from '../../shaders/activation/forward.wgsl?raw';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Program } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { groupsOf64 } from './coordinates.ts';
+
+/** Activations by name; the position is the `kind` the kernels know. */
+export const ACTIVATIONS = ['sigmoid', 'tanh', 'relu'] as const;
+export type Activation = (typeof ACTIVATIONS)[number];
+
+export const activationForwardKernel: Kernel = {
+  name: 'activation/forward',
+  code: forwardCode,
+  tensors: { x: 'read', y: 'readWrite' },
+  params: { count4: 'u32', kind: 'u32' },
+};
+
+export const activationBackwardKernel: Kernel = {
+  name: 'activation/backward',
+  code: backwardCode,
+  tensors: { y: 'read', dy: 'read', dx: 'readWrite' },
+  params: { count4: 'u32', kind: 'u32' },
+};
+
+/** y = activation(x), elementwise; sizes a multiple of 4. */
+export function recordActivationForward(
+  program: Program,
+  tensors: { readonly x: Tensor; readonly y: Tensor },
+  activation: Activation,
+): void {
+  const count4 = tensors.y.length / 4;
+  program.run(activationForwardKernel, {
+    tensors,
+    params: { count4, kind: ACTIVATIONS.indexOf(activation) },
+    workgroups: [groupsOf64(count4)],
+  });
+}
+
+/** dx = dy * activation'(x), from the output y. */
+export function recordActivationBackward(
+  program: Program,
+  tensors: { readonly y: Tensor; readonly dy: Tensor; readonly dx: Tensor },
+  activation: Activation,
+): void {
+  const count4 = tensors.y.length / 4;
+  program.run(activationBackwardKernel, {
+    tensors,
+    params: { count4, kind: ACTIVATIONS.indexOf(activation) },
+    workgroups: [groupsOf64(count4)],
+  });
+}

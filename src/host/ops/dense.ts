@@ -1,0 +1,89 @@
+import backwardInputCode from '../../shaders/dense/backwardInput.wgsl?raw';
+import backwardWeightsCode from '../../shaders/dense/backwardWeights.wgsl?raw';
+import forwardCode from '../../shaders/dense/forward.wgsl?raw';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Program } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { groupsOf64 } from './coordinates.ts';
+
+const params = { inputs: 'u32', outputs: 'u32', rows4: 'u32', stride: 'u32', offset: 'u32' } as const;
+
+export const denseForwardKernel: Kernel = {
+  name: 'dense/forward',
+  code: forwardCode,
+  tensors: { theta: 'read', x: 'read', y: 'readWrite' },
+  params,
+};
+
+export const denseBackwardInputKernel: Kernel = {
+  name: 'dense/backwardInput',
+  code: backwardInputCode,
+  tensors: { theta: 'read', dy: 'read', dx: 'readWrite' },
+  params,
+};
+
+export const denseBackwardWeightsKernel: Kernel = {
+  name: 'dense/backwardWeights',
+  code: backwardWeightsCode,
+  tensors: { x: 'read', dy: 'read', gradient: 'readWrite' },
+  params,
+};
+
+/**
+ * One affine layer inside each task's parameters: weight [inputs, outputs] row-major at `offset`, then the
+ * bias [outputs]; tasks are `stride` values apart; `rows` (a multiple of 4) examples a task.
+ */
+export interface DenseSizes {
+  readonly tasks: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly rows: number;
+  readonly stride: number;
+  readonly offset: number;
+}
+
+function paramsOf({ inputs, outputs, rows, stride, offset }: DenseSizes) {
+  return { inputs, outputs, rows4: rows / 4, stride, offset };
+}
+
+/** y [B, outputs, rows] = W^T x + bias, x [B, inputs, rows]. */
+export function recordDenseForward(
+  program: Program,
+  tensors: { readonly theta: Tensor; readonly x: Tensor; readonly y: Tensor },
+  sizes: DenseSizes,
+): void {
+  const threads = Math.ceil(sizes.outputs / 4) * (sizes.rows / 4);
+  program.run(denseForwardKernel, {
+    tensors,
+    params: paramsOf(sizes),
+    workgroups: [groupsOf64(threads), sizes.tasks],
+  });
+}
+
+/** dx [B, inputs, rows] = W dy. */
+export function recordDenseBackwardInput(
+  program: Program,
+  tensors: { readonly theta: Tensor; readonly dy: Tensor; readonly dx: Tensor },
+  sizes: DenseSizes,
+): void {
+  const threads = Math.ceil(sizes.inputs / 4) * (sizes.rows / 4);
+  program.run(denseBackwardInputKernel, {
+    tensors,
+    params: paramsOf(sizes),
+    workgroups: [groupsOf64(threads), sizes.tasks],
+  });
+}
+
+/** gradient (this layer's elements) = x dy^T and the sum of dy over the rows. */
+export function recordDenseBackwardWeights(
+  program: Program,
+  tensors: { readonly x: Tensor; readonly dy: Tensor; readonly gradient: Tensor },
+  sizes: DenseSizes,
+): void {
+  const threads = Math.ceil((sizes.inputs + 1) / 4) * Math.ceil(sizes.outputs / 4);
+  program.run(denseBackwardWeightsKernel, {
+    tensors,
+    params: paramsOf(sizes),
+    workgroups: [groupsOf64(threads), sizes.tasks],
+  });
+}

@@ -1,0 +1,62 @@
+import oneMinusPowerCode from '../../shaders/lib/oneMinusPower.wgsl?raw';
+import prepareCode from '../../shaders/metaAdam/prepare.wgsl?raw';
+import updateCode from '../../shaders/metaAdam/update.wgsl?raw';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Program } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { groupsOf64 } from './coordinates.ts';
+
+export const metaAdamPrepareKernel: Kernel = {
+  name: 'metaAdam/prepare',
+  code: prepareCode,
+  tensors: { gradient: 'read', losses: 'read', status: 'readWrite' },
+  params: { count: 'u32', lossCount: 'u32', clip: 'f32' },
+};
+
+export const metaAdamUpdateKernel: Kernel = {
+  name: 'metaAdam/update',
+  code: updateCode,
+  libraries: [oneMinusPowerCode],
+  tensors: { status: 'read', gradient: 'read', phi: 'readWrite', m: 'readWrite', v: 'readWrite' },
+  params: { count: 'u32', learningRate: 'f32', beta1: 'f32', beta2: 'f32', epsilon: 'f32' },
+};
+
+/** Largest finite f32: the clip threshold that never clips. */
+export const NO_CLIP = 3.4028234663852886e38;
+
+/**
+ * One meta-step: global-norm clip, finite check, Adam on phi. `status` [4] = (norm, scale or 0 when skipped,
+ * applied, skipped).
+ */
+export function recordMetaAdam(
+  program: Program,
+  tensors: {
+    readonly gradient: Tensor;
+    readonly losses: Tensor;
+    readonly status: Tensor;
+    readonly phi: Tensor;
+    readonly m: Tensor;
+    readonly v: Tensor;
+  },
+  numbers: {
+    readonly clip: number;
+    readonly learningRate: number;
+    readonly beta1: number;
+    readonly beta2: number;
+    readonly epsilon: number;
+  },
+): void {
+  const { gradient, losses, status, phi, m, v } = tensors;
+  const count = gradient.length / 4;
+  program.run(metaAdamPrepareKernel, {
+    tensors: { gradient, losses, status },
+    params: { count, lossCount: losses.length, clip: numbers.clip },
+    workgroups: [1],
+  });
+  const { learningRate, beta1, beta2, epsilon } = numbers;
+  program.run(metaAdamUpdateKernel, {
+    tensors: { status, gradient, phi, m, v },
+    params: { count, learningRate, beta1, beta2, epsilon },
+    workgroups: [groupsOf64(count)],
+  });
+}

@@ -1,0 +1,48 @@
+import backwardCode from '../../shaders/quadratic/backward.wgsl?raw';
+import forwardCode from '../../shaders/quadratic/forward.wgsl?raw';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Program } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { groupsOf64 } from './coordinates.ts';
+
+export const quadraticForwardKernel: Kernel = {
+  name: 'quadratic/forward',
+  code: forwardCode,
+  tensors: { W: 'read', y: 'read', v: 'read', residual: 'readWrite' },
+  params: { count: 'u32', dimension: 'u32' },
+};
+
+export const quadraticBackwardKernel: Kernel = {
+  name: 'quadratic/backward',
+  code: backwardCode,
+  tensors: { W: 'read', residual: 'read', gradient: 'readWrite' },
+  params: { count: 'u32', dimension: 'u32' },
+};
+
+/** residual [B, D] = W v - y; W [B, D, D], y [B, D], v [B, D]. */
+export function recordQuadraticForward(
+  program: Program,
+  tensors: { readonly W: Tensor; readonly y: Tensor; readonly v: Tensor; readonly residual: Tensor },
+  dimension: number,
+): void {
+  const count = tensors.residual.length;
+  program.run(quadraticForwardKernel, {
+    tensors,
+    params: { count, dimension },
+    workgroups: [groupsOf64(count)],
+  });
+}
+
+/** gradient [B, D] = 2 W^T residual. */
+export function recordQuadraticBackward(
+  program: Program,
+  tensors: { readonly W: Tensor; readonly residual: Tensor; readonly gradient: Tensor },
+  dimension: number,
+): void {
+  const count = tensors.residual.length;
+  program.run(quadraticBackwardKernel, {
+    tensors,
+    params: { count, dimension },
+    workgroups: [groupsOf64(count)],
+  });
+}

@@ -1,0 +1,57 @@
+import backwardCode from '../../shaders/softmaxCrossEntropy/backward.wgsl?raw';
+import forwardCode from '../../shaders/softmaxCrossEntropy/forward.wgsl?raw';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Program } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { groupsOf64 } from './coordinates.ts';
+
+const params = { classes: 'u32', rows: 'u32', batch: 'u32' } as const;
+
+export const softmaxCrossEntropyForwardKernel: Kernel = {
+  name: 'softmaxCrossEntropy/forward',
+  code: forwardCode,
+  tensors: { logits: 'read', labels: 'read', rowLoss: 'readWrite' },
+  params,
+};
+
+export const softmaxCrossEntropyBackwardKernel: Kernel = {
+  name: 'softmaxCrossEntropy/backward',
+  code: backwardCode,
+  tensors: { logits: 'read', labels: 'read', dlogits: 'readWrite' },
+  params,
+};
+
+export interface SoftmaxSizes {
+  readonly tasks: number;
+  readonly classes: number;
+  /** Examples that count. */
+  readonly batch: number;
+  /** `batch` rounded up to a multiple of 4. */
+  readonly rows: number;
+}
+
+/** rowLoss [B, rows]: the cross-entropy of each example, in nats; 0 beyond the batch. */
+export function recordSoftmaxCrossEntropyForward(
+  program: Program,
+  tensors: { readonly logits: Tensor; readonly labels: Tensor; readonly rowLoss: Tensor },
+  { tasks, classes, rows, batch }: SoftmaxSizes,
+): void {
+  program.run(softmaxCrossEntropyForwardKernel, {
+    tensors,
+    params: { classes, rows, batch },
+    workgroups: [groupsOf64(rows), tasks],
+  });
+}
+
+/** dlogits [B, classes, rows]: the adjoint of the mean cross-entropy over the batch. */
+export function recordSoftmaxCrossEntropyBackward(
+  program: Program,
+  tensors: { readonly logits: Tensor; readonly labels: Tensor; readonly dlogits: Tensor },
+  { tasks, classes, rows, batch }: SoftmaxSizes,
+): void {
+  program.run(softmaxCrossEntropyBackwardKernel, {
+    tensors,
+    params: { classes, rows, batch },
+    workgroups: [groupsOf64(rows), tasks],
+  });
+}

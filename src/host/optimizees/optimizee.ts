@@ -1,0 +1,37 @@
+import type { Program } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+
+/** Tensors every optimizee is driven by. */
+export interface TaskTensors {
+  /** [B, 2] u32: the key each task is a function of. */
+  readonly keys: Tensor;
+  /** [4] u32: clock[0] is the number of steps of the episode before this unroll. */
+  readonly clock: Tensor;
+}
+
+/**
+ * A batch of B problems to be optimised, each over N parameters. It records kernels into programs and never
+ * sees the optimizer. Order of calls at a step t: `recordSample`, `recordLoss`, and where the gradient is
+ * wanted `recordGradient`, which uses what `recordLoss` left behind.
+ */
+export interface Optimizee {
+  /** What it is, for reports: 'MLP 784-20-10, sigmoid, batch 128'. */
+  readonly description: string;
+  readonly tasks: number;
+  readonly parameters: number;
+  /** Sends data that stays the same (images, given problems) to the device; after the pool is allocated. */
+  upload(): void;
+  /** Draws the problems and the starting points theta [B, N] from the tasks' keys. */
+  recordReset(program: Program, theta: Tensor): void;
+  /** Draws what belongs to step clock[0] + step: a minibatch. */
+  recordSample(program: Program, step: number): void;
+  /** losses[slot, b] = the loss at theta; losses [slots, B]. */
+  recordLoss(program: Program, theta: Tensor, losses: Tensor, slot: number): void;
+  /** gradient [B, N] = the gradient of the loss last recorded, at the same theta. */
+  recordGradient(program: Program, theta: Tensor, gradient: Tensor): void;
+  /**
+   * product [B, N] = the Hessian of the loss last recorded times v, on the same minibatch. Absent when the
+   * optimizee has no R-kernels: second order is then refused by name.
+   */
+  recordHessianVector?(program: Program, theta: Tensor, v: Tensor, product: Tensor): void;
+}

@@ -1,0 +1,74 @@
+import { STREAMS } from '../data/threefry.ts';
+import { writeTensor } from '../gpu/readback.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
+import { recordQuadraticBackward, recordQuadraticForward } from '../ops/quadratic.ts';
+import { recordNormal, recordUniform } from '../ops/random.ts';
+import { recordReduceRows } from '../ops/reduce.ts';
+import type { Optimizee, TaskTensors } from './optimizee.ts';
+
+export interface QuadraticSettings {
+  readonly dimension: number;
+  /** W and y ~ U(0, 1) (the released code) or N(0, 1) (the paper's text). */
+  readonly distribution: 'uniform' | 'gaussian';
+  /** Starting points ~ N(0, initialScale^2). */
+  readonly initialScale: number;
+}
+
+/** Problems handed in instead of drawn: W [B, D, D], y [B, D], theta0 [B, D]. */
+export interface GivenQuadratics {
+  readonly W: Float32Array;
+  readonly y: Float32Array;
+  readonly theta0: Float32Array;
+}
+
+/**
+ * loss_b = sum over D of (W_b theta_b - y_b)^2, the synthetic problem of Andrychowicz et al. 2016, section 3.1.
+ */
+export function createQuadratic(
+  pool: TensorPool,
+  tasks: number,
+  settings: QuadraticSettings,
+  { keys }: TaskTensors,
+  given?: GivenQuadratics,
+): Optimizee {
+  const { dimension, distribution, initialScale } = settings;
+  const W = pool.tensor('quadratic W', [tasks, dimension, dimension]);
+  const y = pool.tensor('quadratic y', [tasks, dimension]);
+  const residual = pool.tensor('quadratic residual', [tasks, dimension]);
+  const theta0 = given ? pool.tensor('given theta0', [tasks, dimension]) : undefined;
+
+  return {
+    description: `quadratic, ${dimension} dimensions, ${distribution}`,
+    tasks,
+    parameters: dimension,
+    upload() {
+      if (!given || !theta0) return;
+      writeTensor(pool.context, W, given.W);
+      writeTensor(pool.context, y, given.y);
+      writeTensor(pool.context, theta0, given.theta0);
+    },
+    recordReset(program, theta) {
+      if (theta0) {
+        program.copy(theta0, theta.view('theta', 0, theta0.shape));
+        return;
+      }
+      const draw = (target: Tensor, count: number, stream: number) => {
+        const span = { count, stride: count, offset: 0, stream };
+        if (distribution === 'uniform') recordUniform(program, keys, target, { ...span, low: 0, high: 1 });
+        else recordNormal(program, keys, target, { ...span, scale: 1 });
+      };
+      draw(W, dimension * dimension, STREAMS.problemMatrix);
+      draw(y, dimension, STREAMS.problemVector);
+      const span = { count: dimension, stride: dimension, offset: 0 };
+      recordNormal(program, keys, theta, { ...span, stream: STREAMS.start, scale: initialScale });
+    },
+    recordSample() {},
+    recordLoss(program, theta, losses, slot) {
+      recordQuadraticForward(program, { W, y, v: theta, residual }, dimension);
+      recordReduceRows(program, { value: residual, target: losses }, { tasks, slot, square: true, scale: 1 });
+    },
+    recordGradient(program, _theta, gradient) {
+      recordQuadraticBackward(program, { W, residual, gradient }, dimension);
+    },
+  };
+}

@@ -1,0 +1,176 @@
+import type { Program } from '../../gpu/program.ts';
+import type { Tensor, TensorPool } from '../../gpu/tensor.ts';
+import { coordinateTensor } from '../../ops/coordinates.ts';
+import {
+  recordCoordinateOutput,
+  recordCoordinateOutputBackward,
+  recordCoordinateOutputBackwardWeights,
+} from '../../ops/coordinateOutput.ts';
+import {
+  recordLstmBackwardGates,
+  recordLstmBackwardInputs,
+  recordLstmBackwardWeights,
+  recordLstmForward,
+} from '../../ops/lstm.ts';
+import { preprocessFeatures, recordPreprocess } from '../../ops/preprocess.ts';
+import { recordReducePartials } from '../../ops/reduce.ts';
+import { recordFill } from '../../ops/vector.ts';
+import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
+import { type L2lLayout, type L2lSettings, l2lLayout } from './layout.ts';
+import { fromNamed, initialPhi, toNamed } from './weights.ts';
+
+/** Chunks of coordinates whose shares of the weights' gradient are summed apart, then added in order. */
+const CHUNKS = 64;
+
+/**
+ * The coordinate-wise LSTM optimizer (Andrychowicz et al. 2016): u_t = pre(g_t) through stacked LSTM layers,
+ * theta_{t+1} = theta_t + scale * (w . h_t + b). One phi for all coordinates.
+ */
+export function createL2l(pool: TensorPool, settings: L2lSettings): LearnedOptimizer {
+  const layout = l2lLayout(settings);
+  const phi = pool.tensor('phi', [layout.length]);
+  return {
+    description: describe(settings),
+    phi,
+    weightCount: layout.weightCount,
+    initialPhi: (seed) => initialPhi(layout, seed),
+    toNamed: (values) => toNamed(layout, values, 'zero'),
+    gradientToNamed: (gradient) => toNamed(layout, gradient, 'same'),
+    fromNamed: (weights, source) => fromNamed(layout, weights, source),
+    bind: (binding) => bindL2l(binding, settings, layout, phi),
+  };
+}
+
+function describe({ layers, hidden, preprocess, outputScale }: L2lSettings): string {
+  const size = layers === 0 ? 'linear' : `${layers}x${hidden}`;
+  const how = {
+    none: () => 'raw gradient',
+    'log-sign': () => `log-sign p=${'p' in preprocess ? preprocess.p : ''}`,
+    clamp: () => `clamp k=${'k' in preprocess ? preprocess.k : ''}`,
+  }[preprocess.kind]();
+  return `l2l ${size}, ${how}, scale ${outputScale}`;
+}
+
+/** States of one layer: slot t holds what step t reads, slot t + 1 what it writes. */
+interface LayerStates {
+  readonly h: readonly Tensor[];
+  readonly c: readonly Tensor[];
+}
+
+function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi: Tensor): BoundOptimizer {
+  const { pool, coordinates, steps, training } = binding;
+  const { mp4 } = coordinates;
+  const stateSlots = training ? steps + 1 : 2;
+  const inputSlots = training ? steps : 1;
+  const plan = (label: string, rows: number) => coordinateTensor(pool, label, coordinates, rows);
+  const ring = (label: string, rows: number, slots: number) =>
+    Array.from({ length: slots }, (_, slot) => plan(`${label} ${slot}`, rows));
+  const u = ring('u', preprocessFeatures(settings.preprocess), inputSlots);
+  const states: LayerStates[] = layout.layers.map(({ name, hidden }) => ({
+    h: ring(`${name} h`, hidden, stateSlots),
+    c: ring(`${name} c`, hidden, stateSlots),
+  }));
+  const weights = layout.layers.map((block) => phi.view(block.name, block.offset, [block.length]));
+  const output = phi.view('output', layout.output.offset, [layout.output.length]);
+  const outputSizes = { hidden: layout.output.inputs, mp4, scale: settings.outputScale };
+
+  const input = (step: number) => pick(u, step);
+  const below = (layer: number, step: number) =>
+    layer === 0 ? input(step) : pick(pick(states, layer - 1).h, step + 1);
+  const top = (step: number) => below(states.length, step);
+
+  const bound: BoundOptimizer = {
+    recordReset(program) {
+      for (const { h, c } of states) {
+        recordFill(program, pick(h, 0));
+        recordFill(program, pick(c, 0));
+      }
+    },
+    recordCarry(program) {
+      if (steps % stateSlots === 0) return;
+      for (const { h, c } of states) {
+        program.copy(pick(h, steps), pick(h, 0));
+        program.copy(pick(c, steps), pick(c, 0));
+      }
+    },
+    recordStep(program, step, { theta, gradient, next }) {
+      recordPreprocess(program, { g: gradient, u: input(step) }, settings.preprocess);
+      for (const [layer, { h, c }] of states.entries()) {
+        const tensors = {
+          weights: pick(weights, layer),
+          x: below(layer, step),
+          hPrev: pick(h, step),
+          cPrev: pick(c, step),
+          h: pick(h, step + 1),
+          c: pick(c, step + 1),
+        };
+        recordLstmForward(program, tensors, { ...pick(layout.layers, layer), mp4 });
+      }
+      recordCoordinateOutput(program, { weights: output, h: top(step), theta, next }, outputSizes);
+    },
+  };
+  if (!training) return bound;
+
+  const partials = pool.tensor('phi partials', [layout.length * CHUNKS]);
+  const widest = Math.max(0, ...layout.layers.map(({ hidden }) => hidden));
+  const dGates = plan('dGates', Math.max(1, 4 * widest));
+  const adjoints = layout.layers.map(({ name, hidden }) => ({
+    dh: plan(`${name} dh`, hidden),
+    dc: plan(`${name} dc`, hidden),
+  }));
+  const partialsOf = (label: string, offset: number, length: number) =>
+    partials.view(`${label} partials`, offset * CHUNKS, [length * CHUNKS]);
+  const layerPartials = layout.layers.map(({ name, offset, length }) => partialsOf(name, offset, length));
+  const outputPartials = partialsOf('output', layout.output.offset, layout.output.length);
+
+  const backward: BackwardFace = {
+    recordBegin(program) {
+      for (const { dh, dc } of adjoints) {
+        recordFill(program, dh);
+        recordFill(program, dc);
+      }
+    },
+    recordStep(program, step, adjoint) {
+      const numbers = { chunks: CHUNKS, accumulate: step < steps - 1 };
+      const outputTensors = { h: top(step), dnext: adjoint, partials: outputPartials };
+      recordCoordinateOutputBackwardWeights(program, outputTensors, outputSizes, numbers);
+      const highest = adjoints.at(-1);
+      if (highest) {
+        recordCoordinateOutputBackward(program, { weights: output, dnext: adjoint, dh: highest.dh }, outputSizes);
+      }
+      for (let layer = states.length - 1; layer >= 0; layer--) {
+        const { h, c } = pick(states, layer);
+        const { dh, dc } = pick(adjoints, layer);
+        const sizes = { ...pick(layout.layers, layer), mp4 };
+        const x = below(layer, step);
+        const hPrev = pick(h, step);
+        const cPrev = pick(c, step);
+        const gates = { weights: pick(weights, layer), x, hPrev, cPrev, dh, dc, dGates };
+        recordLstmBackwardGates(program, gates, sizes);
+        recordLstmBackwardWeights(
+          program,
+          { x, hPrev, dGates, partials: pick(layerPartials, layer) },
+          sizes,
+          numbers,
+        );
+        const dx = adjoints[layer - 1]?.dh;
+        recordLstmBackwardInputs(
+          program,
+          { weights: pick(weights, layer), dGates, dx, dh, unused: dc },
+          sizes,
+        );
+      }
+    },
+    recordFinish(program: Program, gradient: Tensor) {
+      recordReducePartials(program, { partials, target: gradient }, CHUNKS);
+    },
+  };
+  return { ...bound, backward };
+}
+
+/** Element `index` of a list or, where it is a ring, of the ring. */
+function pick<T>(ring: readonly T[], index: number): T {
+  const value = ring[index % ring.length];
+  if (value === undefined) throw new RangeError('an empty ring was read');
+  return value;
+}

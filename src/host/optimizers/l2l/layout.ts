@@ -1,0 +1,49 @@
+import { lstmRow } from '../../ops/lstm.ts';
+import { outputWeights } from '../../ops/coordinateOutput.ts';
+import { type Preprocess, preprocessFeatures } from '../../ops/preprocess.ts';
+
+/** Settings of the coordinate-wise LSTM of Andrychowicz et al. 2016. */
+export interface L2lSettings {
+  /** Stacked LSTM layers; 0 is a linear map of the preprocessed gradient. */
+  readonly layers: number;
+  readonly hidden: number;
+  readonly preprocess: Preprocess;
+  readonly outputScale: number;
+}
+
+/** One LSTM layer inside phi: [hidden, inputs + hidden + 1] vec4f (gates i, f, g, o), at `offset` f32. */
+export interface LayerBlock {
+  readonly name: string;
+  readonly inputs: number;
+  readonly hidden: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** Where everything lies in phi. Blocks start at multiples of 64 f32, so each can be bound on its own. */
+export interface L2lLayout {
+  readonly layers: readonly LayerBlock[];
+  /** [inputs + 1] f32: weights, then the bias, padded to vec4f. */
+  readonly output: { readonly inputs: number; readonly offset: number; readonly length: number };
+  /** f32 in phi, padding included. */
+  readonly length: number;
+  /** Weights as the papers count them. */
+  readonly weightCount: number;
+}
+
+const aligned = (length: number) => 64 * Math.ceil(length / 64);
+
+export function l2lLayout({ layers, hidden, preprocess }: L2lSettings): L2lLayout {
+  const blocks: LayerBlock[] = [];
+  let offset = 0;
+  let inputs = preprocessFeatures(preprocess);
+  for (let layer = 0; layer < layers; layer++) {
+    const length = hidden * lstmRow({ inputs, hidden }) * 4;
+    blocks.push({ name: `lstm.${layer}`, inputs, hidden, offset, length });
+    offset += aligned(length);
+    inputs = hidden;
+  }
+  const output = { inputs, offset, length: outputWeights(inputs) };
+  const weightCount = blocks.reduce((sum, block) => sum + block.length, inputs + 1);
+  return { layers: blocks, output, length: aligned(offset + output.length), weightCount };
+}

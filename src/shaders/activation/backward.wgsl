@@ -1,0 +1,24 @@
+// Formula: dx = dy * y (1 - y) (kind 0, sigmoid), dy * (1 - y^2) (kind 1, tanh), dy where y > 0 (kind 2, relu; 0 at 0).
+// Source: adjoint of activation/forward, from its output y.
+// Shapes: y, dy, dx [count / 4] vec4f.
+// Writes: dx =
+// Grid: x over count / 4 in workgroups of 64.
+
+struct Params { count4: u32, kind: u32 }
+
+@group(0) @binding(0) var<storage, read> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(2) var<storage, read_write> dx: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.count4) { return; }
+  let value = y[id.x];
+  let adjoint = dy[id.x];
+  switch (params.kind) {
+    case 0u: { dx[id.x] = adjoint * value * (1.0 - value); }
+    case 1u: { dx[id.x] = adjoint * (1.0 - value * value); }
+    default: { dx[id.x] = select(vec4f(0.0), adjoint, value > vec4f(0.0)); }
+  }
+}

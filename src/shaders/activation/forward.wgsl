@@ -1,0 +1,22 @@
+// Formula: y = sigmoid(x) (kind 0), tanh(x) (kind 1), max(x, 0) (kind 2).
+// Source: elementwise; sigmoid as 1 / (1 + exp(-x)), whose limits are exact because exp overflows to infinity.
+// Shapes: x, y [count / 4] vec4f.
+// Writes: y =
+// Grid: x over count / 4 in workgroups of 64.
+
+struct Params { count4: u32, kind: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> y: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.count4) { return; }
+  let value = x[id.x];
+  switch (params.kind) {
+    case 0u: { y[id.x] = 1.0 / (1.0 + exp(-value)); }
+    case 1u: { y[id.x] = tanh(value); }
+    default: { y[id.x] = max(value, vec4f(0.0)); }
+  }
+}
