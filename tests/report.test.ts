@@ -65,6 +65,14 @@ describe('renderReport', () => {
     expect(html).not.toContain('zr0');
   });
 
+  it('defines every CSS variable it uses, and leaves colours that need it to them', () => {
+    const html = renderReport(report());
+    const used = new Set([...html.matchAll(/var\((--\w+)\)/g)].map((match) => match[1]));
+    expect(used.size).toBeGreaterThan(8);
+    for (const name of used) expect(html).toContain(`${name}: `);
+    expect(html.slice(html.indexOf('</style>'))).not.toContain('#0072B2');
+  });
+
   it('gives the same text for the same data', () => {
     expect(renderReport(report())).toBe(renderReport(report()));
   });

@@ -40,6 +40,15 @@ describe('terminal', () => {
     expect(drawing.split('*').length).toBeGreaterThan(60);
     expect(drawing).toContain('+');
     expect(lossPlot([learned], 80, 16)).toContain('\u001b[');
+    const same = lossPlot(
+      [
+        { ...learned, label: 'L' },
+        { ...learned, kind: 'baseline', label: 'B' },
+      ],
+      80,
+      16,
+    );
+    expect(same.split('o')).toHaveLength(2);
   });
 
   it('falls from the top left to the bottom right when the loss falls', () => {

@@ -102,9 +102,9 @@ ${milestoneTable(curves, horizon)}
 
 function lossCaption(curves: readonly LossCurve[], horizon: number): string {
   const best = bestBaseline(curves);
-  const learned = curves.some((curve) => curve.kind === 'learned');
+  const learned = curves.filter((curve) => curve.kind === 'learned').length;
   const names = [
-    learned ? 'the learned optimizer' : '',
+    learned === 0 ? '' : `the learned optimizer${learned > 1 ? 's' : ''}`,
     best === undefined ? '' : `the best baseline (${best.label})`,
   ];
   const banded = names.filter((name) => name !== '').join(' and ');
@@ -173,7 +173,7 @@ ${checkedSvg(figure)}
 <figcaption><b>Figure ${first + index}.</b> ${escapeMarkup(figure.caption)}</figcaption>
 </figure>`,
   );
-  return `<section aria-labelledby="inside">\n<h2 id="inside">Inside the optimizer</h2>\n${parts.join('\n')}\n</section>`;
+  return `<section aria-labelledby="further">\n<h2 id="further">Further figures</h2>\n${parts.join('\n')}\n</section>`;
 }
 
 function runSection(data: ReportData): string {

@@ -8,12 +8,14 @@ import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
 
+const gateParams = { mp4: 'u32', inputs: 'u32', hidden: 'u32', firstUnit: 'u32', units: 'u32' } as const;
+
 export const lstmForwardKernel: Kernel = {
   name: 'lstm/forward',
   code: forwardCode,
   libraries: [gatesCode],
   tensors: { weights: 'uniform', x: 'read', hPrev: 'read', cPrev: 'read', h: 'readWrite', c: 'readWrite' },
-  params: { mp4: 'u32', firstUnit: 'u32' },
+  params: gateParams,
 };
 
 export const lstmBackwardGatesKernel: Kernel = {
@@ -29,21 +31,38 @@ export const lstmBackwardGatesKernel: Kernel = {
     dc: 'readWrite',
     dGates: 'readWrite',
   },
-  params: { mp4: 'u32', firstUnit: 'u32' },
+  params: gateParams,
 };
 
 export const lstmBackwardInputsKernel: Kernel = {
   name: 'lstm/backwardInputs',
   code: backwardInputsCode,
-  tensors: { weights: 'uniform', dGates: 'read', dx: 'readWrite', dh: 'readWrite' },
-  params: { mp4: 'u32', firstUnit: 'u32', firstInput: 'u32', accumulate: 'u32' },
+  tensors: { weights: 'uniform', dGates: 'read', dInput: 'readWrite' },
+  params: {
+    mp4: 'u32',
+    size: 'u32',
+    firstUnit: 'u32',
+    units: 'u32',
+    first: 'u32',
+    rows: 'u32',
+    accumulate: 'u32',
+  },
 };
 
 export const lstmBackwardWeightsKernel: Kernel = {
   name: 'lstm/backwardWeights',
   code: backwardWeightsCode,
-  tensors: { x: 'read', hPrev: 'read', dGates: 'read', partials: 'readWrite' },
-  params: { mp4: 'u32', chunks: 'u32', accumulate: 'u32' },
+  tensors: { input: 'read', dGates: 'read', partials: 'readWrite' },
+  params: {
+    mp4: 'u32',
+    chunks: 'u32',
+    accumulate: 'u32',
+    hidden: 'u32',
+    size: 'u32',
+    rows: 'u32',
+    first: 'u32',
+    outputs: 'u32',
+  },
 };
 
 /** Sizes of one layer, and how many vec4f a row of coordinates has. */
@@ -51,11 +70,18 @@ export interface LstmSizes {
   readonly inputs: number;
   readonly hidden: number;
   readonly mp4: number;
+  /** vec4f in the weights' binding; layers with the same window share their pipelines. */
+  readonly window: number;
 }
 
 /** vec4f of weights a unit has: its inputs, its hidden inputs and its bias, one component a gate. */
 export function lstmRow({ inputs, hidden }: Pick<LstmSizes, 'inputs' | 'hidden'>): number {
   return inputs + hidden + 1;
+}
+
+/** vec4f of weights one dispatch over a layer reads at most. */
+export function lstmWindow(sizes: Pick<LstmSizes, 'inputs' | 'hidden'>): number {
+  return Math.max(...unitRanges(sizes).map(({ units }) => units)) * lstmRow(sizes);
 }
 
 /** Bytes one uniform binding may have in every WebGPU implementation. */
@@ -65,7 +91,7 @@ const UNIFORM_BYTES = 65536;
  * Weights are read at uniform indices from a uniform binding; a layer too large for one is split into
  * dispatches over units. Splits fall on multiples of 16 units, so that each part is aligned to 256 bytes.
  */
-function unitRanges(sizes: LstmSizes): { first: number; units: number }[] {
+function unitRanges(sizes: Pick<LstmSizes, 'inputs' | 'hidden'>): { first: number; units: number }[] {
   const bytes = lstmRow(sizes) * 16;
   const fit = Math.floor(UNIFORM_BYTES / bytes);
   if (fit >= sizes.hidden) return [{ first: 0, units: sizes.hidden }];
@@ -81,12 +107,12 @@ function unitRanges(sizes: LstmSizes): { first: number; units: number }[] {
 }
 
 function weightsOf(weights: Tensor, sizes: LstmSizes, range: { first: number; units: number }): Tensor {
-  const row = lstmRow(sizes) * 4;
-  return weights.view(`${weights.label}[${range.first}]`, range.first * row, [range.units * row]);
+  const offset = range.first * lstmRow(sizes) * 4;
+  return weights.view(`${weights.label} from unit ${range.first}`, offset, [sizes.window * 4]);
 }
 
-function constantsOf({ inputs, hidden }: LstmSizes, units: number) {
-  return { IN: inputs, HIDDEN: hidden, UNITS: units };
+function sizesOf({ inputs, hidden, mp4 }: LstmSizes) {
+  return { mp4, inputs, hidden };
 }
 
 /** h, c [hidden, M] from x [inputs, M], hPrev, cPrev [hidden, M]; weights [hidden, row, 4]. */
@@ -105,8 +131,8 @@ export function recordLstmForward(
   for (const range of unitRanges(sizes)) {
     program.run(lstmForwardKernel, {
       tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
-      params: { mp4: sizes.mp4, firstUnit: range.first },
-      constants: constantsOf(sizes, range.units),
+      params: { ...sizesOf(sizes), firstUnit: range.first, units: range.units },
+      constants: { WEIGHTS: sizes.window },
       workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(range.units / 4)],
     });
   }
@@ -129,42 +155,40 @@ export function recordLstmBackwardGates(
   for (const range of unitRanges(sizes)) {
     program.run(lstmBackwardGatesKernel, {
       tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
-      params: { mp4: sizes.mp4, firstUnit: range.first },
-      constants: constantsOf(sizes, range.units),
+      params: { ...sizesOf(sizes), firstUnit: range.first, units: range.units },
+      constants: { WEIGHTS: sizes.window },
       workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(range.units / 4)],
     });
   }
 }
 
 /**
- * dh = the adjoint of hPrev; dx += the adjoint of x, where `dx` is given (it is left out when nothing below
- * needs it: the gradient is a constant in first order).
+ * dInput = or += the adjoint of the layer's inputs from below (`of: 'x'`, [inputs, M]) or of hPrev (`of:
+ * 'hPrev'`, [hidden, M]), from dGates [4 hidden, M].
  */
 export function recordLstmBackwardInputs(
   program: Program,
-  tensors: {
-    readonly weights: Tensor;
-    readonly dGates: Tensor;
-    readonly dx: Tensor | undefined;
-    readonly dh: Tensor;
-    /** Any other tensor, bound in the place of dx when there is none. */
-    readonly unused: Tensor;
-  },
+  tensors: { readonly weights: Tensor; readonly dGates: Tensor; readonly dInput: Tensor },
   sizes: LstmSizes,
+  numbers: { readonly of: 'x' | 'hPrev'; readonly accumulate: boolean },
 ): void {
-  const firstInput = tensors.dx ? 0 : sizes.inputs;
-  const inputs = sizes.inputs + sizes.hidden - firstInput;
+  const rows = numbers.of === 'x' ? sizes.inputs : sizes.hidden;
+  const first = numbers.of === 'x' ? 0 : sizes.inputs;
   for (const [index, range] of unitRanges(sizes).entries()) {
+    const accumulate = numbers.accumulate || index > 0 ? 1 : 0;
     program.run(lstmBackwardInputsKernel, {
-      tensors: {
-        weights: weightsOf(tensors.weights, sizes, range),
-        dGates: tensors.dGates,
-        dx: tensors.dx ?? tensors.unused,
-        dh: tensors.dh,
+      tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
+      params: {
+        mp4: sizes.mp4,
+        size: lstmRow(sizes),
+        firstUnit: range.first,
+        units: range.units,
+        first,
+        rows,
+        accumulate,
       },
-      params: { mp4: sizes.mp4, firstUnit: range.first, firstInput, accumulate: index === 0 ? 0 : 1 },
-      constants: constantsOf(sizes, range.units),
-      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(inputs / 8)],
+      constants: { WEIGHTS: sizes.window },
+      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(rows / 10)],
     });
   }
 }
@@ -176,10 +200,23 @@ export function recordLstmBackwardWeights(
   sizes: LstmSizes,
   numbers: { readonly chunks: number; readonly accumulate: boolean },
 ): void {
-  program.run(lstmBackwardWeightsKernel, {
-    tensors,
-    params: { mp4: sizes.mp4, chunks: numbers.chunks, accumulate: numbers.accumulate ? 1 : 0 },
-    constants: { IN: sizes.inputs, HIDDEN: sizes.hidden },
-    workgroups: [groupsOf64(numbers.chunks), Math.ceil(sizes.hidden / 2), Math.ceil(lstmRow(sizes) / 8)],
-  });
+  const { inputs, hidden, mp4 } = sizes;
+  const parts = [
+    { input: tensors.x, rows: inputs, first: 0, outputs: inputs },
+    { input: tensors.hPrev, rows: hidden, first: inputs, outputs: hidden + 1 },
+  ];
+  for (const { input, ...part } of parts) {
+    program.run(lstmBackwardWeightsKernel, {
+      tensors: { input, dGates: tensors.dGates, partials: tensors.partials },
+      params: {
+        mp4,
+        chunks: numbers.chunks,
+        accumulate: numbers.accumulate ? 1 : 0,
+        hidden,
+        size: lstmRow(sizes),
+        ...part,
+      },
+      workgroups: [groupsOf64(numbers.chunks), Math.ceil(hidden / 2), Math.ceil(part.outputs / 7)],
+    });
+  }
 }

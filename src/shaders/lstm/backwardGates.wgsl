@@ -1,13 +1,13 @@
 // Formula: gates recomputed; with t = tanh(c): dc += dh o (1 - t^2); dz_o = dh t o (1 - o); dz_i = dc g i (1 - i);
 // Formula: dz_f = dc cPrev f (1 - f); dz_g = dc i (1 - g^2); then dc <- dc f, the adjoint of cPrev.
 // Source: adjoint of lstm/forward in its gate pre-activations; recomputing costs less than storing them.
-// Shapes: weights, x, hPrev, cPrev as lstm/forward; dh, dc [HIDDEN, mp4] vec4f; dGates [HIDDEN * 4, mp4] vec4f, row 4 u + gate.
-// Writes: dGates =, dc = (in place; rows firstUnit .. firstUnit + UNITS)
-// Grid: x over pairs of vec4f (8 coordinates) in workgroups of 64, y over UNITS / 4 rounded up.
+// Shapes: weights, x, hPrev, cPrev as lstm/forward; dh, dc [hidden, mp4] vec4f; dGates [4 hidden, mp4] vec4f, row 4 u + gate.
+// Writes: dGates =, dc = (in place; rows firstUnit .. firstUnit + units)
+// Grid: x over pairs of vec4f (8 coordinates) in workgroups of 64, y over units / 4 rounded up.
 
-struct Params { mp4: u32, firstUnit: u32 }
+struct Params { mp4: u32, inputs: u32, hidden: u32, firstUnit: u32, units: u32 }
 
-@group(0) @binding(0) var<uniform> weights: array<vec4f, UNITS * ROW>;
+@group(0) @binding(0) var<uniform> weights: array<vec4f, WEIGHTS>;
 @group(0) @binding(1) var<storage, read> x: array<vec4f>;
 @group(0) @binding(2) var<storage, read> hPrev: array<vec4f>;
 @group(0) @binding(3) var<storage, read> cPrev: array<vec4f>;
@@ -21,9 +21,9 @@ fn backward(z: mat4x4f, unit: u32, n: u32) {
   let before = cPrev[at];
   let i = sigmoid(z[0]);
   let f = sigmoid(z[1]);
-  let g = tanh(z[2]);
+  let g = tanhFast(z[2]);
   let o = sigmoid(z[3]);
-  let t = tanh(f * before + i * g);
+  let t = tanhFast(f * before + i * g);
   let dhere = dh[at];
   let dcell = dc[at] + dhere * o * (1.0 - t * t);
   let row = 4u * unit * params.mp4 + n;
@@ -43,15 +43,15 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let u = params.firstUnit + unit;
   backward(z.a0, u, n);
   backward(z.b0, u, n + 1u);
-  if (unit + 1u < UNITS) {
+  if (unit + 1u < params.units) {
     backward(z.a1, u + 1u, n);
     backward(z.b1, u + 1u, n + 1u);
   }
-  if (unit + 2u < UNITS) {
+  if (unit + 2u < params.units) {
     backward(z.a2, u + 2u, n);
     backward(z.b2, u + 2u, n + 1u);
   }
-  if (unit + 3u < UNITS) {
+  if (unit + 3u < params.units) {
     backward(z.a3, u + 3u, n);
     backward(z.b3, u + 3u, n + 1u);
   }

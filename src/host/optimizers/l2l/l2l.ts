@@ -70,7 +70,7 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
     h: ring(`${name} h`, hidden, stateSlots),
     c: ring(`${name} c`, hidden, stateSlots),
   }));
-  const weights = layout.layers.map((block) => phi.view(block.name, block.offset, [block.length]));
+  const weights = layout.layers.map((block) => phi.view(block.name, block.offset, [phi.length - block.offset]));
   const output = phi.view('output', layout.output.offset, [layout.output.length]);
   const outputSizes = { hidden: layout.output.inputs, mp4, scale: settings.outputScale };
 
@@ -104,7 +104,7 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
           h: pick(h, step + 1),
           c: pick(c, step + 1),
         };
-        recordLstmForward(program, tensors, { ...pick(layout.layers, layer), mp4 });
+        recordLstmForward(program, tensors, { ...pick(layout.layers, layer), mp4, window: layout.window });
       }
       recordCoordinateOutput(program, { weights: output, h: top(step), theta, next }, outputSizes);
     },
@@ -141,7 +141,7 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
       for (let layer = states.length - 1; layer >= 0; layer--) {
         const { h, c } = pick(states, layer);
         const { dh, dc } = pick(adjoints, layer);
-        const sizes = { ...pick(layout.layers, layer), mp4 };
+        const sizes = { ...pick(layout.layers, layer), mp4, window: layout.window };
         const x = below(layer, step);
         const hPrev = pick(h, step);
         const cPrev = pick(c, step);
@@ -153,12 +153,14 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
           sizes,
           numbers,
         );
-        const dx = adjoints[layer - 1]?.dh;
-        recordLstmBackwardInputs(
-          program,
-          { weights: pick(weights, layer), dGates, dx, dh, unused: dc },
-          sizes,
-        );
+        const back = { weights: pick(weights, layer), dGates };
+        const lower = adjoints[layer - 1];
+        if (lower) {
+          const numbersX = { of: 'x', accumulate: true } as const;
+          recordLstmBackwardInputs(program, { ...back, dInput: lower.dh }, sizes, numbersX);
+        }
+        const numbersH = { of: 'hPrev', accumulate: false } as const;
+        recordLstmBackwardInputs(program, { ...back, dInput: dh }, sizes, numbersH);
       }
     },
     recordFinish(program: Program, gradient: Tensor) {

@@ -1,4 +1,4 @@
-import { lstmRow } from '../../ops/lstm.ts';
+import { lstmRow, lstmWindow } from '../../ops/lstm.ts';
 import { outputWeights } from '../../ops/coordinateOutput.ts';
 import { type Preprocess, preprocessFeatures } from '../../ops/preprocess.ts';
 
@@ -25,7 +25,9 @@ export interface L2lLayout {
   readonly layers: readonly LayerBlock[];
   /** [inputs + 1] f32: weights, then the bias, padded to vec4f. */
   readonly output: { readonly inputs: number; readonly offset: number; readonly length: number };
-  /** f32 in phi, padding included. */
+  /** vec4f of phi that an LSTM kernel binds: the most that any layer needs, so that layers share pipelines. */
+  readonly window: number;
+  /** f32 in phi, padding included; every binding of `window` fits. */
   readonly length: number;
   /** Weights as the papers count them. */
   readonly weightCount: number;
@@ -44,6 +46,9 @@ export function l2lLayout({ layers, hidden, preprocess }: L2lSettings): L2lLayou
     inputs = hidden;
   }
   const output = { inputs, offset, length: outputWeights(inputs) };
+  const window = Math.max(1, ...blocks.map(lstmWindow));
+  const lastStart = Math.max(0, ...blocks.map((block) => block.offset + block.length));
   const weightCount = blocks.reduce((sum, block) => sum + block.length, inputs + 1);
-  return { layers: blocks, output, length: aligned(offset + output.length), weightCount };
+  const length = aligned(Math.max(offset + output.length, lastStart + 4 * window));
+  return { layers: blocks, output, window, length, weightCount };
 }
