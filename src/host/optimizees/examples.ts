@@ -74,7 +74,7 @@ export function createImageSource(
     rows,
     x,
     labels,
-    upload() {},
+    upload: () => images.upload(),
     recordSample(program, step) {
       const numbers = { rows, images: set.count, stream: STREAMS.minibatch, step };
       recordMinibatch(program, { keys, clock, indices }, numbers);

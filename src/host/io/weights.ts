@@ -1,0 +1,86 @@
+import { type OptimizerConfig, optimizerSchema, parseConfig, type TaskConfig, taskSchema } from '../config.ts';
+import { FileFormatError } from '../errors.ts';
+import type { NamedWeights } from '../optimizers/optimizer.ts';
+import { decodeSafeTensors, encodeSafeTensors, requireFinite, type SafeTensor } from './safetensors.ts';
+
+/**
+ * A learned optimizer as a file: safetensors with PyTorch's names (`load_state_dict` takes the tensors as they
+ * are), the settings as JSON strings in the metadata.
+ */
+export interface WeightsFile {
+  readonly optimizer: OptimizerConfig;
+  readonly weights: ReadonlyMap<string, NamedWeights>;
+  /** What it was trained on. */
+  readonly task: TaskConfig;
+  /** Seed, steps, meta-steps and so on, for people. */
+  readonly training: WeightsTraining;
+}
+
+export interface WeightsTraining {
+  readonly seed: number;
+  readonly iteration: number;
+  readonly horizon: number;
+  readonly unroll: number;
+}
+
+const FORMAT = 'coordwise-weights-1';
+
+export function encodeWeights(file: WeightsFile): Uint8Array<ArrayBuffer> {
+  const tensors = new Map<string, SafeTensor>();
+  for (const [name, { shape, data }] of file.weights) tensors.set(name, { dtype: 'F32', shape, data });
+  return encodeSafeTensors({
+    metadata: {
+      format: FORMAT,
+      optimizer: JSON.stringify(file.optimizer),
+      task: JSON.stringify(file.task),
+      training: JSON.stringify(file.training),
+    },
+    tensors,
+  });
+}
+
+/**
+ * Reads a weights file; shapes are checked when the optimizer it describes takes the weights.
+ * @throws FileFormatError when the bytes are not such a file, damaged, or hold a value that is not finite.
+ */
+export function decodeWeights(bytes: Uint8Array, source: string): WeightsFile {
+  const { metadata, tensors } = decodeSafeTensors(bytes, source);
+  if (metadata['format'] !== FORMAT) {
+    throw new FileFormatError(
+      `${source} is a safetensors file, but its metadata do not say format ${FORMAT}`,
+      'use weights that `coordwise train` wrote (best.safetensors in a run folder)',
+    );
+  }
+  const weights = new Map<string, NamedWeights>();
+  for (const [name, tensor] of tensors) {
+    requireFinite(tensor, name, source);
+    if (!(tensor.data instanceof Float32Array)) {
+      throw new FileFormatError(`${source}: tensor ${name} is ${tensor.dtype}, not F32`, 'save the weights as float32');
+    }
+    weights.set(name, { shape: tensor.shape, data: tensor.data });
+  }
+  const part = (name: string): unknown => parseJson(metadata[name], `${source}: metadata ${name}`);
+  const training = part('training') as Partial<WeightsTraining> | null;
+  const number = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+  return {
+    optimizer: parseConfig(optimizerSchema, part('optimizer'), `${source}: metadata optimizer`),
+    task: parseConfig(taskSchema, part('task'), `${source}: metadata task`),
+    weights,
+    training: {
+      seed: number(training?.seed),
+      iteration: number(training?.iteration),
+      horizon: number(training?.horizon),
+      unroll: number(training?.unroll),
+    },
+  };
+}
+
+/** @throws FileFormatError when `text` is missing or not JSON. */
+export function parseJson(text: string | undefined, what: string): unknown {
+  try {
+    if (text !== undefined) return JSON.parse(text);
+  } catch {
+    // Reported below.
+  }
+  throw new FileFormatError(`${what} is ${text === undefined ? 'missing' : 'not JSON'}`, 'use an intact file');
+}

@@ -1,0 +1,54 @@
+/** Losses of evaluated tasks: `values[task * (horizon + 1) + step]`. */
+export interface LossMatrix {
+  readonly tasks: number;
+  readonly horizon: number;
+  readonly values: Float64Array;
+}
+
+/** Summary over tasks; a task whose loss is not finite makes the means infinite and is counted. */
+export interface LossSummary {
+  /** Mean over tasks at steps 0 .. horizon. */
+  readonly mean: readonly number[];
+  /** Standard deviation over tasks at steps 0 .. horizon (n - 1 in the denominator; 0 for one task). */
+  readonly deviation: readonly number[];
+  readonly finalMean: number;
+  readonly finalDeviation: number;
+  /** Standard error of finalMean. */
+  readonly finalError: number;
+  /** Sum of the losses of steps 0 .. horizon, mean over tasks. */
+  readonly sumMean: number;
+  /** Tasks with a loss that is not finite. */
+  readonly diverged: number;
+}
+
+export function summarise({ tasks, horizon, values }: LossMatrix): LossSummary {
+  const mean: number[] = [];
+  const deviation: number[] = [];
+  for (let step = 0; step <= horizon; step++) {
+    let sum = 0;
+    for (let task = 0; task < tasks; task++) sum += values[task * (horizon + 1) + step] ?? Number.NaN;
+    const average = sum / tasks;
+    let squares = 0;
+    for (let task = 0; task < tasks; task++) {
+      squares += ((values[task * (horizon + 1) + step] ?? Number.NaN) - average) ** 2;
+    }
+    mean.push(Number.isFinite(average) ? average : Number.POSITIVE_INFINITY);
+    deviation.push(Number.isFinite(squares) ? Math.sqrt(squares / Math.max(1, tasks - 1)) : 0);
+  }
+  let diverged = 0;
+  for (let task = 0; task < tasks; task++) {
+    const losses = values.subarray(task * (horizon + 1), (task + 1) * (horizon + 1));
+    if (!losses.every(Number.isFinite)) diverged++;
+  }
+  const finalMean = mean.at(-1) ?? Number.NaN;
+  const finalDeviation = deviation.at(-1) ?? Number.NaN;
+  return {
+    mean,
+    deviation,
+    finalMean,
+    finalDeviation,
+    finalError: finalDeviation / Math.sqrt(tasks),
+    sumMean: mean.reduce((sum, value) => sum + value, 0),
+    diverged,
+  };
+}

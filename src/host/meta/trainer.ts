@@ -1,0 +1,160 @@
+import { lossWeightsOf, type TrainConfig } from '../config.ts';
+import { taskKeys } from '../data/threefry.ts';
+import type { GpuContext } from '../gpu/context.ts';
+import { Program } from '../gpu/program.ts';
+import { type PendingRead, ReadbackRing, readTensors, submit, writeTensor } from '../gpu/readback.ts';
+import { type Tensor, TensorPool } from '../gpu/tensor.ts';
+import { NO_CLIP, recordMetaAdam } from '../ops/metaAdam.ts';
+import { createLearned } from '../optimizers/create.ts';
+import type { LearnedOptimizer } from '../optimizers/optimizer.ts';
+import { createTasks, type TaskData } from './tasks.ts';
+import { Unroll } from './unroll.ts';
+
+/** What one meta-step reports. */
+export interface MetaStep {
+  readonly iteration: number;
+  /** Weighted sum of the unroll's losses, mean over tasks. */
+  readonly metaLoss: number;
+  /** Norm of the meta-gradient before clipping. */
+  readonly gradientNorm: number;
+  /** The step was not finite and was not taken. */
+  readonly skipped: boolean;
+  /** First step of the episode that the unroll began with. */
+  readonly stepsBefore: number;
+}
+
+/** Everything that meta-training carries from one episode to the next. */
+export interface TrainerState {
+  readonly phi: Float32Array;
+  readonly m: Float32Array;
+  readonly v: Float32Array;
+  /** (norm, scale, applied, skipped) of src/shaders/metaAdam/prepare.wgsl. */
+  readonly status: Float32Array;
+}
+
+/** Adam's constants for phi; the learning rate is the run's own. */
+const META_ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+
+/**
+ * Meta-training on one device: truncated backpropagation through unrolls, one meta-Adam step each. Memory is
+ * planned on creation and taken by `prepare`; `submit` queues a meta-step and does not wait for it.
+ */
+export class Trainer {
+  readonly optimizer: LearnedOptimizer;
+  readonly unroll: Unroll;
+  readonly #context: GpuContext;
+  readonly #config: TrainConfig;
+  readonly #pool: TensorPool;
+  readonly #lossWeights: readonly number[];
+  readonly #gradient: Tensor;
+  readonly #m: Tensor;
+  readonly #v: Tensor;
+  readonly #status: Tensor;
+  readonly #metaStep: Program;
+  #ring: ReadbackRing | undefined;
+
+  constructor(context: GpuContext, config: TrainConfig, data: TaskData | undefined) {
+    this.#context = context;
+    this.#config = config;
+    this.#pool = new TensorPool(context);
+    this.#lossWeights = lossWeightsOf(config);
+    this.optimizer = createLearned(this.#pool, config.optimizer);
+    const { shape } = this.optimizer.phi;
+    this.#gradient = this.#pool.tensor('meta-gradient', shape);
+    this.#m = this.#pool.tensor('meta-Adam m', shape);
+    this.#v = this.#pool.tensor('meta-Adam v', shape);
+    this.#status = this.#pool.tensor('meta-step status', [4]);
+    this.unroll = new Unroll({
+      pool: this.#pool,
+      tasks: config.tasks,
+      steps: config.unroll,
+      optimizer: this.optimizer,
+      createOptimizee: createTasks(this.#pool, config.task, data, 'train', config.tasks),
+      lossWeights: this.#lossWeights,
+      metaGradient: this.#gradient,
+    });
+    this.#metaStep = new Program(context, 'meta-step');
+  }
+
+  /** Bytes that `prepare` takes. */
+  get bytes(): number {
+    return this.#pool.bytes;
+  }
+
+  /** Unrolls of one episode. */
+  get unrollsPerEpisode(): number {
+    return this.#config.horizon / this.#config.unroll;
+  }
+
+  /** Takes the memory, compiles, and starts from fresh weights of the run's seed or from a saved state. */
+  async prepare(state?: TrainerState): Promise<void> {
+    await this.#pool.allocate();
+    recordMetaAdam(
+      this.#metaStep,
+      {
+        gradient: this.#gradient,
+        losses: this.unroll.losses,
+        status: this.#status,
+        phi: this.optimizer.phi,
+        m: this.#m,
+        v: this.#v,
+      },
+      {
+        ...META_ADAM,
+        learningRate: this.#config.metaLearningRate,
+        clip: this.#config.clip ?? NO_CLIP,
+      },
+    );
+    await Promise.all([this.unroll.prepare(), this.#metaStep.prepare()]);
+    this.#ring = new ReadbackRing(this.#context, [this.unroll.losses, this.#status], 2);
+    const phi = state?.phi ?? this.optimizer.initialPhi(this.#config.seed);
+    writeTensor(this.#context, this.optimizer.phi, phi);
+    if (!state) return;
+    writeTensor(this.#context, this.#m, state.m);
+    writeTensor(this.#context, this.#v, state.v);
+    writeTensor(this.#context, this.#status, state.status);
+  }
+
+  /**
+   * Queues meta-step `iteration` in one submit: an unroll forward and backward, then Adam on phi. Iterations
+   * are taken in order; one that begins an episode draws new tasks.
+   */
+  submit(iteration: number): { read(): Promise<MetaStep> } {
+    const ring = this.#ring;
+    if (!ring) throw new RangeError('the trainer was run before it was prepared');
+    const { seed, tasks, unroll } = this.#config;
+    const part = iteration % this.unrollsPerEpisode;
+    const episode = (iteration - part) / this.unrollsPerEpisode;
+    const stepsBefore = part * unroll;
+    this.unroll.setTasks(taskKeys(seed, 'train', episode * tasks, tasks), stepsBefore);
+    const pending = submit(this.#context, (encoder) => {
+      this.unroll.encode(encoder, part === 0 ? 'reset' : 'carry');
+      this.#metaStep.encode(encoder);
+      return ring.record(encoder);
+    });
+    return { read: () => this.#read(pending, iteration, stepsBefore) };
+  }
+
+  async #read(pending: PendingRead, iteration: number, stepsBefore: number): Promise<MetaStep> {
+    const [losses = new Float32Array(), status = new Float32Array()] = await pending.read();
+    const { tasks } = this.#config;
+    let metaLoss = 0;
+    for (const [index, loss] of losses.entries()) {
+      metaLoss += ((this.#lossWeights[Math.floor(index / tasks)] ?? 0) * loss) / tasks;
+    }
+    return { iteration, metaLoss, gradientNorm: status[0] ?? Number.NaN, skipped: status[1] === 0, stepsBefore };
+  }
+
+  /** Reads the state that a later run needs to go on from here, at the end of an episode. */
+  async readState(): Promise<TrainerState> {
+    const tensors = [this.optimizer.phi, this.#m, this.#v, this.#status];
+    const empty = new Float32Array();
+    const [phi = empty, m = empty, v = empty, status = empty] = await readTensors(this.#context, tensors);
+    return { phi, m, v, status };
+  }
+
+  destroy(): void {
+    this.#ring?.destroy();
+    this.#pool.destroy();
+  }
+}
