@@ -1,9 +1,9 @@
+import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { GpuContext } from '../src/host/gpu/context.ts';
+import { decodeSafeTensors } from '../src/host/io/safetensors.ts';
 import { runGradientCase } from '../src/host/meta/gradientCase.ts';
 import { openNodeContext } from '../src/node/adapter.ts';
-import { readFileSync } from 'node:fs';
-import { decodeSafeTensors } from '../src/host/io/safetensors.ts';
 
 describe('whole unrolls against PyTorch autograd', () => {
   let context: GpuContext;

@@ -69,7 +69,9 @@ export const trainSchema = z
     /** Global-norm clip of the meta-gradient; null for none. */
     clip: positive.nullable().default(null),
     /** Weight of each loss of an unroll: all alike, the last only, or T + 1 numbers. */
-    lossWeights: z.union([z.literal('sum'), z.literal('final'), z.array(z.number().nonnegative())]).default('sum'),
+    lossWeights: z
+      .union([z.literal('sum'), z.literal('final'), z.array(z.number().nonnegative())])
+      .default('sum'),
     validation: z
       .strictObject({
         tasks: count(65535).default(16),
@@ -94,7 +96,10 @@ export const trainSchema = z
     const weights = config.lossWeights;
     if (typeof weights !== 'string') {
       if (weights.length !== config.unroll + 1) {
-        complain(['lossWeights'], `must be ${config.unroll + 1} numbers (unroll + 1), but there are ${weights.length}`);
+        complain(
+          ['lossWeights'],
+          `must be ${config.unroll + 1} numbers (unroll + 1), but there are ${weights.length}`,
+        );
       } else if (weights.every((weight) => weight === 0)) {
         complain(['lossWeights'], 'must not all be zero');
       }
@@ -118,7 +123,10 @@ export function parseConfig<T extends z.ZodType>(schema: T, value: unknown, sour
 }
 
 /** The T + 1 weights of an unroll's losses. */
-export function lossWeightsOf({ lossWeights, unroll }: Pick<TrainConfig, 'lossWeights' | 'unroll'>): number[] {
+export function lossWeightsOf({
+  lossWeights,
+  unroll,
+}: Pick<TrainConfig, 'lossWeights' | 'unroll'>): number[] {
   if (typeof lossWeights !== 'string') return lossWeights;
   return Array.from({ length: unroll + 1 }, (_, t) => (lossWeights === 'sum' || t === unroll ? 1 : 0));
 }

@@ -1,8 +1,8 @@
 /** What the command line, the page, the benches and applications use. */
 export * from './config.ts';
-export * from './errors.ts';
 export { averagePool, type ImageSet } from './data/images.ts';
 export { minibatchIndices, type TaskList, taskKeys } from './data/threefry.ts';
+export * from './errors.ts';
 export { type AdapterSummary, type ContextOptions, GpuContext, openContext } from './gpu/context.ts';
 export * from './gpu/errors.ts';
 export { readTensors, submit, writeTensor } from './gpu/readback.ts';
@@ -14,8 +14,8 @@ export { Evaluator, type EvaluatorOptions } from './meta/evaluator.ts';
 export { type CaseResult, runGradientCase } from './meta/gradientCase.ts';
 export {
   type MetaTrainHooks,
-  type MetaTrainResult,
   MetaTraining,
+  type MetaTrainResult,
   type Validation,
 } from './meta/metaTrain.ts';
 export { type LossMatrix, type LossSummary, summarise } from './meta/statistics.ts';

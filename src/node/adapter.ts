@@ -1,7 +1,7 @@
 import { constants, homedir, tmpdir } from 'node:os';
+import { ConfigError } from '../host/errors.ts';
 import { type GpuContext, openContext } from '../host/gpu/context.ts';
 import { NoAdapterError } from '../host/gpu/errors.ts';
-import { ConfigError } from '../host/errors.ts';
 import { unpackSwiftShader } from './swiftshader.ts';
 import { sleepyWait } from './wait.ts';
 

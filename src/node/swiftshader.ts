@@ -25,7 +25,9 @@ export async function unpackSwiftShader(cache: string): Promise<SwiftShaderFiles
   if (!packageFolder) return undefined;
   const manifest: unknown = JSON.parse(await readFile(join(packageFolder, 'package.json'), 'utf8'));
   const version =
-    typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : '0';
+    typeof manifest === 'object' && manifest !== null && 'version' in manifest
+      ? String(manifest.version)
+      : '0';
   const folder = join(cache, `swiftshader-${version}`);
   const files = { loader: join(folder, 'libvulkan.so.1'), driver: join(folder, 'vk_swiftshader_icd.json') };
   if (await exists(files.driver)) return files;

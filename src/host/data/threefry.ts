@@ -57,5 +57,8 @@ export function taskKeys(seed: number, list: TaskList, first: number, count: num
 
 /** The example indices of one minibatch, as random/minibatch.wgsl draws them. */
 export function minibatchIndices(key: Words, step: number, rows: number, images: number): Uint32Array {
-  return Uint32Array.from({ length: rows }, (_, row) => threefry(key, [row, STREAMS.minibatch + step])[0] % images);
+  return Uint32Array.from(
+    { length: rows },
+    (_, row) => threefry(key, [row, STREAMS.minibatch + step])[0] % images,
+  );
 }

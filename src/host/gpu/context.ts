@@ -1,7 +1,7 @@
+import type { CoordwiseError } from '../errors.ts';
+import { DeviceLostError, NoAdapterError, toTypedError } from './errors.ts';
 import type { Kernel, KernelConstants } from './kernel.ts';
 import { compileKernel } from './kernel.ts';
-import { DeviceLostError, NoAdapterError, toTypedError } from './errors.ts';
-import type { CoordwiseError } from '../errors.ts';
 
 /** What is known about the adapter in use; `kind` says whether its times are a GPU's. */
 export interface AdapterSummary {
@@ -48,7 +48,11 @@ export class GpuContext {
     this.paramsLayout = device.createBindGroupLayout({
       label: 'params',
       entries: [
-        { binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true } },
+        {
+          binding: 0,
+          visibility: GPUShaderStage.COMPUTE,
+          buffer: { type: 'uniform', hasDynamicOffset: true },
+        },
       ],
     });
     device.addEventListener('uncapturederror', (event) => {
@@ -83,16 +87,13 @@ export class GpuContext {
     const { device } = this;
     device.pushErrorScope('out-of-memory');
     device.pushErrorScope('validation');
-    let result: T;
-    try {
-      result = await work();
-    } finally {
-      const [validation, memory] = [device.popErrorScope(), device.popErrorScope()];
-      const error = (await this.wait(memory)) ?? (await this.wait(validation));
-      if (error) throw toTypedError(error, where);
-    }
+    const outcome = await settle(work);
+    const [validation, memory] = [device.popErrorScope(), device.popErrorScope()];
+    const error = (await this.wait(memory)) ?? (await this.wait(validation));
+    if (error) throw toTypedError(error, where);
+    if ('reason' in outcome) throw outcome.reason;
     this.check();
-    return result;
+    return outcome.value;
   }
 
   /** Waits until everything submitted so far is done. */
@@ -129,6 +130,15 @@ export async function openContext(gpu: GPU, options: ContextOptions = {}): Promi
     }),
   );
   return new GpuContext(device, summarise(adapter.info), options);
+}
+
+/** What `work` did, without throwing. */
+async function settle<T>(work: () => T | Promise<T>): Promise<{ value: T } | { reason: unknown }> {
+  try {
+    return { value: await work() };
+  } catch (reason) {
+    return { reason };
+  }
 }
 
 function summarise(info: GPUAdapterInfo): AdapterSummary {

@@ -30,7 +30,10 @@ const BUFFER_TYPES: Record<Access, GPUBufferBindingType> = {
 };
 
 /** The text handed to the compiler: constants, libraries, then the kernel's own file. */
-export function kernelSource(kernel: Kernel, constants: KernelConstants): { text: string; firstLine: number } {
+export function kernelSource(
+  kernel: Kernel,
+  constants: KernelConstants,
+): { text: string; firstLine: number } {
   const prelude = Object.entries(constants).map(([name, value]) => `const ${name}: u32 = ${value >>> 0};`);
   const before = [...prelude, ...(kernel.libraries ?? [])].join('\n');
   const head = before === '' ? '' : `${before}\n`;

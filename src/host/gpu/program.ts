@@ -73,7 +73,9 @@ export class Program {
   /** Appends a copy of one tensor's contents into another of the same length. */
   copy(source: Tensor, target: Tensor): void {
     if (source.bytes !== target.bytes) {
-      throw new RangeError(`cannot copy ${source.label} (${source.bytes} bytes) to ${target.label} (${target.bytes})`);
+      throw new RangeError(
+        `cannot copy ${source.label} (${source.bytes} bytes) to ${target.label} (${target.bytes})`,
+      );
     }
     this.#steps.push({ type: 'copy', source, target });
   }
@@ -199,7 +201,12 @@ function encodeCopy(encoder: GPUCommandEncoder, { source, target }: CopyStep): v
   );
 }
 
-function sameNames(kernel: string, what: string, expected: readonly string[], given: readonly string[]): void {
+function sameNames(
+  kernel: string,
+  what: string,
+  expected: readonly string[],
+  given: readonly string[],
+): void {
   const missing = expected.filter((name) => !given.includes(name));
   const unknown = given.filter((name) => !expected.includes(name));
   if (missing.length + unknown.length > 0) {

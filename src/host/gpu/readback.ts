@@ -82,11 +82,21 @@ export async function readTensors(context: GpuContext, tensors: readonly Tensor[
 }
 
 /** Writes host data into a tensor. */
-export function writeTensor(context: GpuContext, tensor: Tensor, data: Float32Array | Uint32Array | Int32Array): void {
+export function writeTensor(
+  context: GpuContext,
+  tensor: Tensor,
+  data: Float32Array | Uint32Array | Int32Array,
+): void {
   if (data.byteLength !== tensor.bytes) {
     throw new RangeError(`${tensor.label} holds ${tensor.bytes} bytes, and ${data.byteLength} were given`);
   }
-  context.device.queue.writeBuffer(tensor.buffer, tensor.offsetBytes, data.buffer, data.byteOffset, data.byteLength);
+  context.device.queue.writeBuffer(
+    tensor.buffer,
+    tensor.offsetBytes,
+    data.buffer,
+    data.byteOffset,
+    data.byteLength,
+  );
 }
 
 /** Encodes and submits some programs as one command buffer; returns what `record` gave, if anything. */

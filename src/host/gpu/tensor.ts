@@ -48,7 +48,10 @@ export class Tensor {
   get buffer(): GPUBuffer {
     const buffer = this.#root ? this.#root.buffer : this.#buffer;
     if (!buffer) {
-      throw new CoordwiseError(`tensor ${this.label} has no buffer yet`, 'await pool.allocate() before running');
+      throw new CoordwiseError(
+        `tensor ${this.label} has no buffer yet`,
+        'await pool.allocate() before running',
+      );
     }
     return buffer;
   }

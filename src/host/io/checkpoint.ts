@@ -26,7 +26,8 @@ const STATE = ['phi', 'm', 'v', 'status'] as const;
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
   const { iteration, state, best, skippedInRow } = checkpoint;
   const tensors = new Map<string, SafeTensor>();
-  const put = (name: string, data: Float32Array) => tensors.set(name, { dtype: 'F32', shape: [data.length], data });
+  const put = (name: string, data: Float32Array) =>
+    tensors.set(name, { dtype: 'F32', shape: [data.length], data });
   for (const name of STATE) put(name, state[name]);
   if (best) put('best', best.phi);
   const bestFacts = best ? { iteration: best.iteration, score: best.score } : null;

@@ -1,4 +1,10 @@
-import { type OptimizerConfig, optimizerSchema, parseConfig, type TaskConfig, taskSchema } from '../config.ts';
+import {
+  type OptimizerConfig,
+  optimizerSchema,
+  parseConfig,
+  type TaskConfig,
+  taskSchema,
+} from '../config.ts';
 import { FileFormatError } from '../errors.ts';
 import type { NamedWeights } from '../optimizers/optimizer.ts';
 import { decodeSafeTensors, encodeSafeTensors, requireFinite, type SafeTensor } from './safetensors.ts';
@@ -55,7 +61,10 @@ export function decodeWeights(bytes: Uint8Array, source: string): WeightsFile {
   for (const [name, tensor] of tensors) {
     requireFinite(tensor, name, source);
     if (!(tensor.data instanceof Float32Array)) {
-      throw new FileFormatError(`${source}: tensor ${name} is ${tensor.dtype}, not F32`, 'save the weights as float32');
+      throw new FileFormatError(
+        `${source}: tensor ${name} is ${tensor.dtype}, not F32`,
+        'save the weights as float32',
+      );
     }
     weights.set(name, { shape: tensor.shape, data: tensor.data });
   }
@@ -82,5 +91,8 @@ export function parseJson(text: string | undefined, what: string): unknown {
   } catch {
     // Reported below.
   }
-  throw new FileFormatError(`${what} is ${text === undefined ? 'missing' : 'not JSON'}`, 'use an intact file');
+  throw new FileFormatError(
+    `${what} is ${text === undefined ? 'missing' : 'not JSON'}`,
+    'use an intact file',
+  );
 }

@@ -93,7 +93,9 @@ export class Evaluator<T extends Optimizer> {
     for (let first = 0; first < tasks; first += batch) {
       const members = Array.from({ length: batch }, (_, b) => (first + b) % tasks);
       onBatch?.(members);
-      const batchKeys = Uint32Array.from(members.flatMap((task) => [keys[2 * task] ?? 0, keys[2 * task + 1] ?? 0]));
+      const batchKeys = Uint32Array.from(
+        members.flatMap((task) => [keys[2 * task] ?? 0, keys[2 * task + 1] ?? 0]),
+      );
       for (let part = 0; part < unrolls; part++) {
         const pending = this.#submit(ring, batchKeys, part * steps);
         await late?.();

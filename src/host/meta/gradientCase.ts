@@ -98,19 +98,28 @@ function optimizeeOf(
     const settings = { dimension, distribution: 'uniform', initialScale: 0 } as const;
     return (tensors) => createQuadratic(pool, tasks, settings, tensors, given);
   }
-  if (tasks !== 1) throw new ConfigError(`${source}: an mlp case has one task, not ${tasks}`, 'write one case a task');
+  if (tasks !== 1)
+    throw new ConfigError(`${source}: an mlp case has one task, not ${tasks}`, 'write one case a task');
   const sizes = meta.text('sizes').split(',').map(Number);
   const [features = 0] = sizes;
   const classes = sizes.at(-1) ?? 0;
   if (sizes.length < 2 || !sizes.every((size) => Number.isInteger(size) && size > 0)) {
-    throw new FileFormatError(`${source}: sizes is ${meta.text('sizes')}`, 'list the widths, such as 784,20,10');
+    throw new FileFormatError(
+      `${source}: sizes is ${meta.text('sizes')}`,
+      'list the widths, such as 784,20,10',
+    );
   }
   const batch = meta.integer('batch', 1);
   const activation = meta.oneOf('activation', ACTIVATIONS);
   const x = floats('x', [steps + 1, batch, features]);
-  const labels = Int32Array.from(requireTensor(file, 'labels', source, [steps + 1, batch]).data as Int32Array);
+  const labels = Int32Array.from(
+    requireTensor(file, 'labels', source, [steps + 1, batch]).data as Int32Array,
+  );
   if (labels.some((label) => label < 0 || label >= classes)) {
-    throw new FileFormatError(`${source}: a label is outside 0 .. ${classes - 1}`, 'write labels as class numbers');
+    throw new FileFormatError(
+      `${source}: a label is outside 0 .. ${classes - 1}`,
+      'write labels as class numbers',
+    );
   }
   const theta0 = Float32Array.from(requireTensor(file, 'theta0', source).data as Float32Array);
   const examples = createGivenSource(pool, { x, labels, steps: steps + 1, batch, features, classes });
@@ -193,7 +202,10 @@ class CaseMetadata {
   number(name: string): number {
     const value = Number(this.text(name));
     if (!Number.isFinite(value)) {
-      throw new FileFormatError(`${this.#source}: ${name} is ${this.text(name)}, not a number`, 'write a number');
+      throw new FileFormatError(
+        `${this.#source}: ${name} is ${this.text(name)}, not a number`,
+        'write a number',
+      );
     }
     return value;
   }
@@ -201,7 +213,10 @@ class CaseMetadata {
   integer(name: string, least: number): number {
     const value = this.number(name);
     if (!Number.isInteger(value) || value < least) {
-      throw new FileFormatError(`${this.#source}: ${name} is ${value}`, `write a whole number of at least ${least}`);
+      throw new FileFormatError(
+        `${this.#source}: ${name} is ${value}`,
+        `write a whole number of at least ${least}`,
+      );
     }
     return value;
   }

@@ -142,7 +142,13 @@ export class Trainer {
     for (const [index, loss] of losses.entries()) {
       metaLoss += ((this.#lossWeights[Math.floor(index / tasks)] ?? 0) * loss) / tasks;
     }
-    return { iteration, metaLoss, gradientNorm: status[0] ?? Number.NaN, skipped: status[1] === 0, stepsBefore };
+    return {
+      iteration,
+      metaLoss,
+      gradientNorm: status[0] ?? Number.NaN,
+      skipped: status[1] === 0,
+      stepsBefore,
+    };
   }
 
   /** Reads the state that a later run needs to go on from here, at the end of an episode. */

@@ -1,4 +1,4 @@
-import type { TensorPool, Tensor } from '../gpu/tensor.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 
 /**
  * The coordinates of a batch of tasks, as the optimizer's kernels see them: M = tasks * parameters values in a

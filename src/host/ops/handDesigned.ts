@@ -1,9 +1,9 @@
-import oneMinusPowerCode from '../../shaders/lib/oneMinusPower.wgsl?raw';
 import adamCode from '../../shaders/handDesigned/adam.wgsl?raw';
 import momentumCode from '../../shaders/handDesigned/momentum.wgsl?raw';
 import nesterovCode from '../../shaders/handDesigned/nesterov.wgsl?raw';
 import rmspropCode from '../../shaders/handDesigned/rmsprop.wgsl?raw';
 import sgdCode from '../../shaders/handDesigned/sgd.wgsl?raw';
+import oneMinusPowerCode from '../../shaders/lib/oneMinusPower.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 
 const base = { hyper: 'read', theta: 'read', g: 'read', next: 'readWrite' } as const;

@@ -97,7 +97,9 @@ function unitRanges(sizes: Pick<LstmSizes, 'inputs' | 'hidden'>): { first: numbe
   if (fit >= sizes.hidden) return [{ first: 0, units: sizes.hidden }];
   const step = Math.floor(fit / 16) * 16;
   if (step === 0) {
-    throw new RangeError(`an LSTM layer of ${sizes.inputs} inputs and ${sizes.hidden} units is not supported`);
+    throw new RangeError(
+      `an LSTM layer of ${sizes.inputs} inputs and ${sizes.hidden} units is not supported`,
+    );
   }
   const ranges: { first: number; units: number }[] = [];
   for (let first = 0; first < sizes.hidden; first += step) {

@@ -1,7 +1,7 @@
+import threefryCode from '../../shaders/lib/threefry.wgsl?raw';
 import minibatchCode from '../../shaders/random/minibatch.wgsl?raw';
 import normalCode from '../../shaders/random/normal.wgsl?raw';
 import uniformCode from '../../shaders/random/uniform.wgsl?raw';
-import threefryCode from '../../shaders/lib/threefry.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';

@@ -1,5 +1,5 @@
-import { writeTensor } from '../gpu/readback.ts';
 import type { Program } from '../gpu/program.ts';
+import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { coordinateTensor, groupsOf64 } from '../ops/coordinates.ts';
 import { HAND_DESIGNED_KERNELS } from '../ops/handDesigned.ts';

@@ -17,6 +17,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   switch (params.kind) {
     case 0u: { y[id.x] = 1.0 / (1.0 + exp(-value)); }
     case 1u: { y[id.x] = tanh(value); }
-    default: { y[id.x] = max(value, vec4f(0.0)); }
+    // Not max: it may return 0 for NaN.
+    default: { y[id.x] = select(value, vec4f(0.0), value < vec4f(0.0)); }
   }
 }

@@ -25,8 +25,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
       u[params.count4 + id.x] = select(params.gain * x, sign(x), large);
     }
     default: {
-      u[id.x] = max(log(size + 1.1920928955078125e-7) / params.p, vec4f(-1.0));
-      u[params.count4 + id.x] = clamp(x * params.gain, vec4f(-1.0), vec4f(1.0));
+      // Not max and clamp: they may return a bound for NaN.
+      let logarithm = log(size + 1.1920928955078125e-7) / params.p;
+      let scaled = x * params.gain;
+      u[id.x] = select(logarithm, vec4f(-1.0), logarithm < vec4f(-1.0));
+      u[params.count4 + id.x] = select(scaled, sign(scaled), abs(scaled) > vec4f(1.0));
     }
   }
 }

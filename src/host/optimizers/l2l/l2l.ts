@@ -1,11 +1,11 @@
 import type { Program } from '../../gpu/program.ts';
 import type { Tensor, TensorPool } from '../../gpu/tensor.ts';
-import { coordinateTensor } from '../../ops/coordinates.ts';
 import {
   recordCoordinateOutput,
   recordCoordinateOutputBackward,
   recordCoordinateOutputBackwardWeights,
 } from '../../ops/coordinateOutput.ts';
+import { coordinateTensor } from '../../ops/coordinates.ts';
 import {
   recordLstmBackwardGates,
   recordLstmBackwardInputs,
@@ -70,7 +70,9 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
     h: ring(`${name} h`, hidden, stateSlots),
     c: ring(`${name} c`, hidden, stateSlots),
   }));
-  const weights = layout.layers.map((block) => phi.view(block.name, block.offset, [phi.length - block.offset]));
+  const weights = layout.layers.map((block) =>
+    phi.view(block.name, block.offset, [phi.length - block.offset]),
+  );
   const output = phi.view('output', layout.output.offset, [layout.output.length]);
   const outputSizes = { hidden: layout.output.inputs, mp4, scale: settings.outputScale };
 
@@ -136,7 +138,11 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
       recordCoordinateOutputBackwardWeights(program, outputTensors, outputSizes, numbers);
       const highest = adjoints.at(-1);
       if (highest) {
-        recordCoordinateOutputBackward(program, { weights: output, dnext: adjoint, dh: highest.dh }, outputSizes);
+        recordCoordinateOutputBackward(
+          program,
+          { weights: output, dnext: adjoint, dh: highest.dh },
+          outputSizes,
+        );
       }
       for (let layer = states.length - 1; layer >= 0; layer--) {
         const { h, c } = pick(states, layer);

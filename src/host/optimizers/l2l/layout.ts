@@ -1,5 +1,5 @@
-import { lstmRow, lstmWindow } from '../../ops/lstm.ts';
 import { outputWeights } from '../../ops/coordinateOutput.ts';
+import { lstmRow, lstmWindow } from '../../ops/lstm.ts';
 import { type Preprocess, preprocessFeatures } from '../../ops/preprocess.ts';
 
 /** Settings of the coordinate-wise LSTM of Andrychowicz et al. 2016. */

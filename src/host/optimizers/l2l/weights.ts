@@ -1,4 +1,4 @@
-import { type Words, STREAMS, threefry, toUnit } from '../../data/threefry.ts';
+import { STREAMS, threefry, toUnit, type Words } from '../../data/threefry.ts';
 import { FileFormatError } from '../../errors.ts';
 import { lstmRow } from '../../ops/lstm.ts';
 import type { NamedWeights } from '../optimizer.ts';
@@ -43,7 +43,8 @@ function forEachWeight(
     for (let gate = 0; gate < 4; gate++) {
       const row = gate * hidden + unit;
       for (let k = 0; k < inputs; k++) visit('weight_ih', row * inputs + k, at(block, unit, k, gate));
-      for (let k = 0; k < hidden; k++) visit('weight_hh', row * hidden + k, at(block, unit, inputs + k, gate));
+      for (let k = 0; k < hidden; k++)
+        visit('weight_hh', row * hidden + k, at(block, unit, inputs + k, gate));
       visit('bias_ih', row, at(block, unit, inputs + hidden, gate));
     }
   }
@@ -122,7 +123,10 @@ export function fromNamed(
       );
     }
     if (!tensor.data.every(Number.isFinite)) {
-      throw new FileFormatError(`${source}: tensor ${name} holds a value that is not finite`, 'use an intact file');
+      throw new FileFormatError(
+        `${source}: tensor ${name} holds a value that is not finite`,
+        'use an intact file',
+      );
     }
   }
   const phi = new Float32Array(layout.length);

@@ -1,0 +1,181 @@
+import {
+  type Checkpoint,
+  CoordwiseError,
+  createLearned,
+  decodeCheckpoint,
+  encodeCheckpoint,
+  encodeWeights,
+  type GpuContext,
+  MetaTraining,
+  type MetaTrainResult,
+  type TaskData,
+  TensorPool,
+  type TrainConfig,
+} from '../host/index.ts';
+import type { RunFolder } from '../node/index.ts';
+import type { TrainingPoint, ValidationPoint } from '../report/data.ts';
+import { formatBytes } from '../report/terminal.ts';
+import type { Output } from './output.ts';
+
+export interface TrainedRun {
+  readonly result: MetaTrainResult;
+  readonly training: readonly TrainingPoint[];
+  readonly validation: readonly ValidationPoint[];
+  readonly bytes: number;
+  readonly seconds: number;
+}
+
+/** Meta-trains into a run folder, from its start or from its checkpoint. */
+export async function trainRun(
+  context: GpuContext,
+  config: TrainConfig,
+  data: TaskData | undefined,
+  folder: RunFolder,
+  output: Output,
+  resume: boolean,
+): Promise<TrainedRun> {
+  const start = performance.now();
+  const run = new MetaTraining(context, config, data);
+  const { optimizer, unroll } = run.trainer;
+  output.say(
+    `Task: ${unroll.optimizee.description}; ${unroll.optimizee.parameters} parameters, ${config.tasks} at once`,
+  );
+  output.say(`Optimizer: ${optimizer.description}; ${optimizer.weightCount} weights`);
+  output.say(`Memory: ${formatBytes(run.bytes)} on the device (${run.bytes} bytes)`);
+  const checkpoint = resume ? loadCheckpoint(folder, optimizer.phi.length) : undefined;
+  if (resume) {
+    const done = checkpoint?.iteration ?? 0;
+    folder.truncateLog(done);
+    output.say(
+      done > 0 ? `Resuming after meta-iteration ${done}` : 'No checkpoint yet: starting from the beginning',
+    );
+  }
+  const progress = output.progress('meta-training');
+  let validationText = '';
+  const stop = catchInterrupt(output);
+  try {
+    const result = await run.run(
+      {
+        onStep(step) {
+          folder.appendLog({ ...step, type: 'step' });
+          const text = `loss ${(step.metaLoss / (config.unroll + 1)).toPrecision(3)}${validationText}`;
+          progress.update((step.iteration + 1) / config.iterations, text);
+        },
+        onValidation({ iteration, summary, score, isBest }) {
+          const { finalMean, sumMean } = summary;
+          // A validation belongs to the step before it, so that resuming keeps or drops both.
+          const at = Math.max(0, iteration - 1);
+          folder.appendLog({
+            type: 'validation',
+            iteration: at,
+            done: iteration,
+            finalMean,
+            sumMean,
+            score,
+            isBest,
+          });
+          validationText = ` | validation ${score.toPrecision(3)}${isBest ? ' (best)' : ''}`;
+          if (!process.stderr.isTTY) {
+            output.say(
+              `  after ${iteration} meta-iterations: validation loss ${score.toPrecision(4)}${isBest ? ', the best so far' : ''}`,
+            );
+          }
+        },
+        onBest({ phi, iteration }) {
+          const { task, optimizer: settings, seed, horizon, unroll: steps } = config;
+          const training = { seed, iteration, horizon, unroll: steps };
+          const weights = optimizer.toNamed(phi);
+          folder.saveCheckpoint('best', encodeWeights({ optimizer: settings, task, training, weights }));
+        },
+        onCheckpoint: (state) => folder.saveCheckpoint('checkpoint', encodeCheckpoint(state)),
+        shouldStop: stop.asked,
+      },
+      checkpoint,
+    );
+    progress.stop();
+    sayEnd(output, result, config, folder);
+    const seconds = (performance.now() - start) / 1000;
+    return { result, ...readTraining(folder), bytes: run.bytes, seconds };
+  } finally {
+    progress.stop();
+    stop.release();
+    run.destroy();
+  }
+}
+
+function sayEnd(output: Output, result: MetaTrainResult, config: TrainConfig, folder: RunFolder): void {
+  if (result.stopped === 'not-finite') {
+    output.say(
+      `Stopped after ${result.iteration} of ${config.iterations} meta-iterations: ${config.patience} meta-steps in a row were not finite. ` +
+        `The best weights, of iteration ${result.best.iteration}, are kept; try a smaller --learning-rate or a --clip.`,
+    );
+  } else if (result.stopped === 'asked') {
+    output.say(
+      `Interrupted after ${result.iteration} meta-iterations; go on with: coordwise train --resume ${folder.path}`,
+    );
+  }
+  if (result.skipped > 0) output.say(`${result.skipped} meta-steps were not finite and were skipped`);
+}
+
+function loadCheckpoint(folder: RunFolder, phiLength: number): Checkpoint | undefined {
+  const bytes = folder.loadCheckpoint('checkpoint');
+  return bytes && decodeCheckpoint(bytes, `${folder.path}/checkpoint.safetensors`, phiLength);
+}
+
+/** The curves a report draws, from the run's own log. */
+function readTraining(folder: RunFolder): { training: TrainingPoint[]; validation: ValidationPoint[] } {
+  const number = (value: unknown) => (typeof value === 'number' ? value : Number.NaN);
+  const training: TrainingPoint[] = [];
+  const validation: ValidationPoint[] = [];
+  for (const record of folder.readLog() as Record<string, unknown>[]) {
+    const iteration = number(record['iteration']);
+    if (record['type'] === 'step') {
+      const gradientNorm = number(record['gradientNorm']);
+      training.push({
+        iteration,
+        metaLoss: number(record['metaLoss']),
+        gradientNorm,
+        skipped: record['skipped'] === true,
+      });
+    } else if (record['type'] === 'validation') {
+      const [finalLoss, sumLoss] = [number(record['finalMean']), number(record['sumMean'])];
+      validation.push({
+        iteration: number(record['done']),
+        finalLoss,
+        sumLoss,
+        best: record['isBest'] === true,
+      });
+    }
+  }
+  return { training, validation };
+}
+
+/** The first Ctrl-C asks the run to stop at the next end of an episode; the second one kills it. */
+function catchInterrupt(output: Output): { asked: () => boolean; release: () => void } {
+  let asked = false;
+  const handler = () => {
+    if (asked) process.exit(130);
+    asked = true;
+    output.say('Stopping at the end of this episode (Ctrl-C again to stop at once)');
+  };
+  process.on('SIGINT', handler);
+  return { asked: () => asked, release: () => process.off('SIGINT', handler) };
+}
+
+/** phi in the kernels' layout from a weights file's tensors, checked against its settings. */
+export function phiOf(
+  context: GpuContext,
+  file: {
+    readonly optimizer: TrainConfig['optimizer'];
+    readonly weights: Parameters<ReturnType<typeof createLearned>['fromNamed']>[0];
+  },
+  source: string,
+): Float32Array {
+  return createLearned(new TensorPool(context), file.optimizer).fromNamed(file.weights, source);
+}
+
+/** @throws CoordwiseError when a path is missing. */
+export function required(value: string | undefined, what: string): string {
+  if (value === undefined || value === '') throw new CoordwiseError(`${what} is missing`, 'see --help');
+  return value;
+}

@@ -1,0 +1,11 @@
+/** What belongs to Node: adapters, files and datasets. */
+export {
+  ADAPTER_CHOICES,
+  type AdapterChoice,
+  adapterFromEnvironment,
+  adapterLine,
+  openNodeContext,
+} from './adapter.ts';
+export { type DatasetSplits, loadDataset, type Resolution } from './datasets.ts';
+export { readFileChecked, writeFileAtomic } from './files.ts';
+export { RunFolder } from './runFolder.ts';
