@@ -16,6 +16,7 @@ export default defineConfig({
         index: 'src/host/index.ts',
         node: 'src/node/index.ts',
         cli: 'src/cli/main.ts',
+        bench: 'bench/main.ts',
       },
       output: { entryFileNames: '[name].js', chunkFileNames: 'chunks/[name]-[hash].js' },
     },

@@ -9,8 +9,17 @@ import { recordAxpy, recordFill } from '../src/host/ops/vector.ts';
 import { gradient } from '../src/reference/derivatives.ts';
 import { preprocess } from '../src/reference/preprocess.ts';
 import { at, numbers } from '../src/reference/scalar.ts';
-import { EPSILON, expectClose, randomValues } from './support/compare.ts';
+import { expectClose, randomValues } from './support/compare.ts';
 import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
+import {
+  ACTIVATION_SLOPE,
+  EPSILON,
+  preprocessAllowed,
+  rounded,
+  SIGMOID,
+  SMALLEST_NORMAL,
+  TANH,
+} from './support/tolerances.ts';
 
 const gpu = gpuForThisFile();
 
@@ -18,11 +27,6 @@ const gpu = gpuForThisFile();
 const THREADS = [1, 63, 64, 65, 131] as const;
 const sizes = THREADS.map((threads) => ({ length: 4 * threads }));
 const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
-
-/** WGSL allows exp an error of 3 + 2|x| ULP: what a sigmoid of |x| <= 8 may be off by, with its sum and quotient. */
-const SIGMOID = { relative: 24 * EPSILON, absolute: 2 ** -126 };
-/** WGSL allows tanh an absolute error of 1e-5. */
-const TANH = { absolute: 1e-5 };
 
 describe('activation', () => {
   const allowed = { sigmoid: SIGMOID, tanh: TANH, relu: {} };
@@ -44,9 +48,8 @@ describe('activation', () => {
       const slopes = Array.from(x, (value) =>
         at(gradient((A, [z = A.constant(nan)]) => A[activation](z), [value]).gradient, 0),
       );
-      // y is rounded to f32, and 1 - y or 1 - y^2 inherits that as an absolute error.
       const dx = slopes.map((slope, i) => slope * at(dy, i));
-      expectClose(backward.dx, dx, { relative: 4 * EPSILON, absolute: 2 * EPSILON }, 'dx');
+      expectClose(backward.dx, dx, ACTIVATION_SLOPE, 'dx');
     });
 
     it('has the exact limits far from 0, and NaN stays NaN', async () => {
@@ -54,7 +57,7 @@ describe('activation', () => {
       const { y } = await runKernels(gpu(), { x, y: unwritten(8) }, (program, tensors) =>
         recordActivationForward(program, tensors, activation),
       );
-      expectClose(y, Array.from(x, numbers[activation]), { absolute: 2 ** -126 }, 'y');
+      expectClose(y, Array.from(x, numbers[activation]), { absolute: SMALLEST_NORMAL }, 'y');
     });
 
     it('backward: a NaN adjoint stays NaN, also where y is NaN', async () => {
@@ -71,6 +74,14 @@ describe('activation', () => {
   });
 });
 
+it('relu keeps every positive number and no negative one, however small', async () => {
+  const x = Float32Array.of(-1e-30, 1e-30, -0, 0);
+  const { y } = await runKernels(gpu(), { x, y: unwritten(4) }, (program, tensors) =>
+    recordActivationForward(program, tensors, 'relu'),
+  );
+  expectClose(y, [0, Math.fround(1e-30), 0, 0], {}, 'y');
+});
+
 describe('preprocess', () => {
   const forms: readonly Preprocess[] = [
     { kind: 'none' },
@@ -78,13 +89,7 @@ describe('preprocess', () => {
     { kind: 'log-sign', p: 1 },
     { kind: 'clamp', k: 5 },
   ];
-  /** WGSL allows log an absolute error of 2^-21 between 1/2 and 2, 3 ULP elsewhere; |u| < 90. */
-  const allowed = (form: Preprocess) => {
-    const divisor = 'p' in form ? form.p : 'k' in form ? form.k : 1;
-    // Subnormal gradients may count as 0.
-    const subnormal = 2 ** -126 * Math.exp(divisor);
-    return { relative: 8 * EPSILON, absolute: 2 ** -20 / divisor + subnormal };
-  };
+  const allowed = (form: Preprocess) => preprocessAllowed('p' in form ? form.p : 'k' in form ? form.k : 1);
   const expected = (form: Preprocess, g: Float32Array) => {
     const reference = form.kind === 'none' ? ({ kind: 'identity' } as const) : form;
     const rows = Array.from(g, (value) => preprocess(numbers, reference, value));
@@ -135,7 +140,7 @@ describe('vector', () => {
     const terms = (sign: number) =>
       Array.from(x, (value, i) => Math.fround(0.3) * value + sign * Math.fround(1.7) * at(y, i));
     const scale = Array.from(x, (value, i) => Math.abs(0.3 * value) + Math.abs(1.7 * at(y, i)));
-    expectClose(result.y, terms(-1), { relative: EPSILON, scale }, 'y');
+    expectClose(result.y, terms(-1), { ...rounded(1), scale }, 'y');
   });
 
   it('axpy with keep = 0 drops what y held, NaN included; with keep = 1 it does not', async () => {

@@ -12,10 +12,13 @@ import {
   type TaskData,
   taskKeys,
   tuneLearningRate,
+  tuningBytes,
   writeTensor,
 } from '../host/index.ts';
 import type { LossCurve } from '../report/data.ts';
+import { formatBytes } from '../report/terminal.ts';
 import type { Output } from './output.ts';
+import { requireMemory } from './session.ts';
 
 export interface Comparison {
   readonly task: TaskConfig;
@@ -52,48 +55,63 @@ export async function compare(
   comparison: Comparison,
   output: Output,
 ): Promise<ComparisonResult> {
-  const { task, data, seed, horizon } = comparison;
+  const { task, data, seed, horizon, learned } = comparison;
   const keys = taskKeys(seed, 'test', 0, comparison.tasks);
+  const tuningKeys = taskKeys(seed, 'validation', 0, comparison.tuningTasks);
   const options = { task, data, list: 'test', tasks: comparison.tasks, horizon } as const;
+  const tuningOptions = { task, data, list: 'validation', horizon } as const;
+  const createEvaluator = () =>
+    new Evaluator(context, options, (pool) => createLearned(pool, learned.config));
+  const createBaseline = (name: HandDesignedName) =>
+    new Evaluator(context, options, () => createHandDesigned(name));
+  // One evaluator exists at a time, so the largest plan is what is needed.
+  const bytes = Math.max(
+    createEvaluator().bytes,
+    ...comparison.baselines.flatMap((name) => [
+      createBaseline(name).bytes,
+      tuningBytes(context, name, tuningOptions, comparison.tuningTasks),
+    ]),
+  );
+  output.say(`Evaluation: ${comparison.tasks} held-out tasks, up to ${formatBytes(bytes)} on the device`);
+  requireMemory(context, bytes, 'the evaluation');
   const parts = 1 + comparison.baselines.length;
   const progress = output.progress('evaluating');
   const at = (part: number, text: string) => (share: number) => progress.update((part + share) / parts, text);
   const entrants: Entrant[] = [];
   const tuning: Record<string, readonly { learningRate: number; finalMean: number }[]> = {};
-  let bytes = 0;
-
-  const learned = new Evaluator(context, options, (pool) => createLearned(pool, comparison.learned.config));
-  const optimizeeDescription = learned.description;
+  let optimizeeDescription: string;
   try {
-    bytes = learned.bytes;
-    await learned.prepare();
-    writeTensor(context, learned.optimizer.phi, comparison.learned.phi);
-    const { description } = learned.optimizer;
-    const run = () => learned.run(keys, undefined, at(0, comparison.learned.config.kind));
-    entrants.push(await timed(comparison.learned.config.kind, 'learned', description, run));
-  } finally {
-    learned.destroy();
-  }
-
-  for (const [index, name] of comparison.baselines.entries()) {
-    const tuningKeys = taskKeys(seed, 'validation', 0, comparison.tuningTasks);
-    const tuningOptions = { task, data, list: 'validation', horizon } as const;
-    const tuned = await tuneLearningRate(context, name, tuningOptions, tuningKeys, (share) =>
-      at(index + 1, `tuning ${name}`)(0.8 * share),
-    );
-    tuning[name] = tuned.trials;
-    const evaluator = new Evaluator(context, options, () => createHandDesigned(name));
+    const evaluator = createEvaluator();
+    optimizeeDescription = evaluator.description;
     try {
       await evaluator.prepare();
-      evaluator.optimizer.setLearningRates(new Array<number>(evaluator.batch).fill(tuned.learningRate));
-      const fixed = HAND_DESIGNED_SETTINGS[name];
-      const setting = `lr ${Number(tuned.learningRate.toPrecision(3))} (tuned)${fixed ? `, ${fixed}` : ''}`;
-      entrants.push(await timed(name, 'baseline', setting, () => evaluator.run(keys)));
+      writeTensor(context, evaluator.optimizer.phi, learned.phi);
+      const { kind } = learned.config;
+      const run = () => evaluator.run(keys, undefined, at(0, kind));
+      entrants.push(await timed(kind, 'learned', evaluator.optimizer.description, run));
     } finally {
       evaluator.destroy();
     }
+
+    for (const [index, name] of comparison.baselines.entries()) {
+      const tuned = await tuneLearningRate(context, name, tuningOptions, tuningKeys, (share) =>
+        at(index + 1, `tuning ${name}`)(0.8 * share),
+      );
+      tuning[name] = tuned.trials;
+      const baseline = createBaseline(name);
+      try {
+        await baseline.prepare();
+        baseline.optimizer.setLearningRates(new Array<number>(baseline.batch).fill(tuned.learningRate));
+        const fixed = HAND_DESIGNED_SETTINGS[name];
+        const setting = `lr ${Number(tuned.learningRate.toPrecision(3))} (tuned)${fixed ? `, ${fixed}` : ''}`;
+        entrants.push(await timed(name, 'baseline', setting, () => baseline.run(keys)));
+      } finally {
+        baseline.destroy();
+      }
+    }
+  } finally {
+    progress.stop();
   }
-  progress.stop();
   const { verdict, learnedWins } = judge(entrants, horizon);
   return {
     curves: entrants.map(({ curve }) => curve),
@@ -134,6 +152,11 @@ async function timed(
   return { curve, losses };
 }
 
+/** Orders losses, the infinite ones last. */
+function compareLosses(a: number, b: number): number {
+  return a === b ? 0 : a - b;
+}
+
 /** Final losses, task by task. */
 function finals({ tasks, horizon, values }: LossMatrix): number[] {
   return Array.from({ length: tasks }, (_, task) => values[(task + 1) * (horizon + 1) - 1] ?? Number.NaN);
@@ -144,7 +167,7 @@ function judge(entrants: readonly Entrant[], horizon: number): { verdict: string
   const [learned, ...baselines] = entrants;
   if (!learned) throw new RangeError('nothing was compared');
   const value = (entrant: Entrant) => `${entrant.curve.finalMean.toPrecision(3)}`;
-  const [best] = baselines.toSorted((a, b) => a.curve.finalMean - b.curve.finalMean);
+  const [best] = baselines.toSorted((a, b) => compareLosses(a.curve.finalMean, b.curve.finalMean));
   if (!best) {
     return {
       verdict: `The learned optimizer reaches ${value(learned)} at step ${horizon}.`,
@@ -157,10 +180,13 @@ function judge(entrants: readonly Entrant[], horizon: number): { verdict: string
   const variance =
     differences.reduce((sum, d) => sum + (d - mean) ** 2, 0) / Math.max(1, differences.length - 1);
   const error = Math.sqrt(variance / differences.length);
-  const learnedWins = mean > 2 * error;
-  const facts =
-    `${value(learned)} against ${value(best)} of ${best.curve.label}, the best tuned baseline, at step ${horizon} ` +
-    `(paired difference ${mean.toPrecision(2)} ± ${error.toPrecision(1)})`;
+  const onlyLearnedIsFinite =
+    !Number.isFinite(best.curve.finalMean) && Number.isFinite(learned.curve.finalMean);
+  const learnedWins = onlyLearnedIsFinite || mean > 2 * error;
+  const difference = Number.isFinite(mean)
+    ? `paired difference ${mean.toPrecision(2)} ± ${error.toPrecision(1)}`
+    : 'not every task stayed finite';
+  const facts = `${value(learned)} against ${value(best)} of ${best.curve.label}, the best tuned baseline, at step ${horizon} (${difference})`;
   if (learnedWins) return { verdict: `The learned optimizer wins: ${facts}.`, learnedWins };
   const loses = !Number.isFinite(mean) || mean < -2 * error;
   return {

@@ -1,28 +1,28 @@
-import { parseConfig, trainSchema } from '../host/index.ts';
-import { trainInto } from './commands.ts';
+import { trainSchema } from '../host/index.ts';
 import type { Values } from './options.ts';
-import { Output } from './output.ts';
+import { number, parseFlags, text } from './settings.ts';
+import { timeStamp, trainInto } from './train.ts';
 
 /**
  * What `npm start` trains: real digits averaged to 7x7, a 49-20-10 network, 100 steps; sized to finish in under
- * three minutes on two cores of software rendering.
+ * three minutes on two cores of software rendering. Returns the exit code.
  */
-export async function demo(values: Values): Promise<void> {
-  const output = new Output(values['json'] === true);
-  const config = parseConfig(
+export async function demo(values: Values): Promise<number> {
+  const config = parseFlags(
     trainSchema,
     {
       task: { kind: 'mlp', resolution: 7 },
-      optimizer: { kind: 'l2l', hidden: 10 },
-      seed: values['seed'],
-      tasks: 1,
-      iterations: 1500,
-      validation: { tasks: 8, every: 100 },
+      optimizer: { kind: 'l2l', layers: 1, hidden: 16 },
+      seed: number(values, 'seed'),
+      iterations: 500,
+      metaLearningRate: 0.01,
+      clip: 5,
+      validation: { tasks: 8, every: 50 },
     },
-    'demo',
+    '',
   );
-  const stamp = new Date().toISOString().slice(0, 19).replaceAll(':', '');
-  const out =
-    typeof values['out'] === 'string' && values['out'] !== '' ? values['out'] : `runs/demo-${stamp}`;
-  await trainInto(out, config, { 'test-tasks': 50, ...values }, output);
+  return trainInto(text(values, 'out') || `runs/demo-${timeStamp()}`, config, {
+    'test-tasks': 50,
+    ...values,
+  });
 }

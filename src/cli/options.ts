@@ -1,196 +1,145 @@
 import type { Options } from 'yargs';
-import {
-  ConfigError,
-  parseConfig,
-  type TaskConfig,
-  type TrainConfig,
-  taskSchema,
-  trainSchema,
-} from '../host/index.ts';
 import { ADAPTER_CHOICES } from '../node/index.ts';
-
-/** Options all commands have. */
-export const commonOptions = {
-  adapter: { choices: ADAPTER_CHOICES, describe: 'adapter to use (default: the best there is)' },
-  json: { type: 'boolean', default: false, describe: 'print one JSON document on stdout' },
-} as const satisfies Record<string, Options>;
-
-/** Options that describe an optimizee. */
-export const taskOptions = {
-  resolution: { type: 'number', describe: 'mnist: image side, 28, or average-pooled to 14 or 7' },
-  widths: {
-    type: 'string',
-    describe: 'mnist: widths of the hidden layers, such as 20 or 20,20; "" for none',
-  },
-  activation: { type: 'string', describe: 'mnist: sigmoid, tanh or relu' },
-  batch: { type: 'number', describe: 'mnist: examples in a minibatch' },
-  initial: { type: 'string', describe: 'mnist: starting values, pytorch or the scale of N(0, s^2)' },
-  dimension: { type: 'number', describe: 'quadratic: dimensions' },
-  distribution: {
-    type: 'string',
-    describe: 'quadratic: uniform (the released code) or gaussian (the paper)',
-  },
-} as const satisfies Record<string, Options>;
-
-/** Options that describe an optimizer and its training. */
-export const trainOptions = {
-  optimizer: { type: 'string', default: 'l2l', describe: 'learned optimizer' },
-  layers: { type: 'number', describe: 'LSTM layers (default 2; 0 is a linear optimizer)' },
-  hidden: { type: 'number', describe: 'units of a layer (default 20)' },
-  preprocess: { type: 'string', describe: 'gradient preprocessing: log-sign, clamp or none' },
-  p: { type: 'number', describe: 'log-sign: its p (default 10)' },
-  k: { type: 'number', describe: 'clamp: its k (default 5)' },
-  'output-scale': { type: 'number', describe: 'factor on the optimizer output (default 0.1)' },
-  seed: { type: 'number', describe: 'seed of everything random (default 1)' },
-  tasks: { type: 'number', describe: 'tasks a meta-step averages over (default 1)' },
-  unroll: { type: 'number', describe: 'steps the meta-gradient goes back through (default 20)' },
-  horizon: { type: 'number', describe: 'steps of an episode (default 100)' },
-  iterations: { type: 'number', describe: 'meta-steps, one an unroll' },
-  'learning-rate': { type: 'number', describe: 'of meta-Adam (default 0.003)' },
-  clip: { type: 'number', describe: 'largest norm of the meta-gradient (default: no clipping)' },
-  'loss-weights': { type: 'string', describe: 'sum, final, or unroll + 1 numbers separated by commas' },
-  'validation-tasks': { type: 'number', describe: 'tasks the best weights are chosen on (default 16)' },
-  'validate-every': { type: 'number', describe: 'meta-steps between two validations (default 100)' },
-  select: { type: 'string', describe: 'choose the best weights by final or sum of losses (default final)' },
-  patience: { type: 'number', describe: 'non-finite meta-steps in a row before giving up (default 50)' },
-} as const satisfies Record<string, Options>;
 
 /** Values as the parser hands them over. */
 export type Values = Readonly<Record<string, unknown>>;
 
+type OptionTable = Readonly<Record<string, Options>>;
+
 export const TASK_NAMES = ['quadratic', 'mnist'] as const;
+export const COMMANDS = ['demo', 'train', 'evaluate', 'gradient', 'info'] as const;
 
-/** A number option; the parser turns what is no number into NaN. */
-function number(values: Values, name: string): number | undefined {
-  const value = values[name];
-  if (value === undefined) return undefined;
-  if (typeof value !== 'number' || Number.isNaN(value)) {
-    throw new ConfigError(`--${name} is not a number`, `give it one number, such as --${name} 20`);
-  }
-  return value;
-}
+const numeric = { type: 'number', requiresArg: true } as const;
+const text = { type: 'string', requiresArg: true } as const;
 
-function text(values: Values, name: string): string | undefined {
-  const value = values[name];
-  if (value === undefined) return undefined;
-  if (typeof value !== 'string') throw new ConfigError(`--${name} was given more than once`, 'give it once');
-  return value;
-}
+/** Options all commands have. */
+export const commonOptions = {
+  adapter: { ...text, describe: `${ADAPTER_CHOICES.join(', ')} (default auto: the best there is)` },
+  json: { type: 'boolean', default: false, describe: 'print one JSON document on stdout' },
+} as const satisfies OptionTable;
 
-function numbers(list: string, name: string): number[] {
-  if (list.trim() === '') return [];
-  return list.split(',').map((part) => {
-    const value = Number(part);
-    if (part.trim() === '' || Number.isNaN(value)) {
-      throw new ConfigError(
-        `--${name} is ${JSON.stringify(list)}`,
-        'write numbers separated by commas, such as 20,20',
-      );
-    }
-    return value;
-  });
-}
+/** Options that describe an optimizee. */
+export const taskOptions = {
+  resolution: { ...numeric, describe: 'mnist: image side, 28, or average-pooled to 14 or 7 (default 28)' },
+  widths: {
+    ...text,
+    describe: 'mnist: widths of the hidden layers, such as 20 or 20,20; "" for none (default 20)',
+  },
+  activation: { ...text, describe: 'mnist: sigmoid, tanh or relu (default sigmoid)' },
+  batch: { ...numeric, describe: 'mnist: examples in a minibatch (default 128)' },
+  initial: {
+    ...text,
+    describe: 'mnist: starting values, pytorch (nn.Linear) or the scale s of N(0, s^2) (default 0.01)',
+  },
+  dimension: { ...numeric, describe: 'quadratic: dimensions (default 10)' },
+  distribution: {
+    ...text,
+    describe: 'quadratic: uniform, as the released code, or gaussian, as the paper of 2016 (default uniform)',
+  },
+} as const satisfies OptionTable;
 
-/** Drops what was not given, so that defaults apply. */
-function given(values: Record<string, unknown>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
+/** Options that describe an optimizer and its training. */
+export const trainOptions = {
+  optimizer: { ...text, describe: 'learned optimizer (default l2l)' },
+  layers: { ...numeric, describe: 'LSTM layers; 0 is a linear optimizer (default 2)' },
+  hidden: { ...numeric, describe: 'units of a layer (default 20)' },
+  preprocess: {
+    ...text,
+    describe: 'gradient preprocessing: log-sign, clamp or none (default log-sign)',
+  },
+  p: { ...numeric, describe: 'log-sign: its p (default 10)' },
+  k: { ...numeric, describe: 'clamp: its k (default 5)' },
+  'output-scale': { ...numeric, describe: 'factor on what the optimizer puts out (default 0.1)' },
+  seed: { ...numeric, describe: 'seed of everything random (default 1)' },
+  tasks: { ...numeric, describe: 'tasks a meta-step averages over (default 1)' },
+  unroll: { ...numeric, describe: 'steps the meta-gradient goes back through (default 20)' },
+  horizon: { ...numeric, describe: 'steps of an episode, a multiple of the unroll (default 100)' },
+  iterations: { ...numeric, describe: 'meta-steps, one an unroll (no default: it must be given)' },
+  'learning-rate': { ...numeric, describe: 'of meta-Adam (default 0.003)' },
+  clip: { ...numeric, describe: 'largest norm of the meta-gradient (default: no clipping)' },
+  'loss-weights': {
+    ...text,
+    describe: 'sum, final, or unroll + 1 numbers separated by commas (default sum)',
+  },
+  'validation-tasks': { ...numeric, describe: 'tasks the best weights are chosen on (default 16)' },
+  'validate-every': {
+    ...numeric,
+    describe: 'meta-steps between two validations (default: whole episodes, about 100)',
+  },
+  select: { ...text, describe: 'choose the best weights by the final loss or the sum (default final)' },
+  patience: {
+    ...numeric,
+    describe: 'meta-steps in a row that are not finite before the run gives up (default 50)',
+  },
+} as const satisfies OptionTable;
 
-/** The optimizee that name and options describe; options override `base`, the task weights were trained on. */
-export function taskFrom(name: string | undefined, values: Values, base?: TaskConfig): TaskConfig {
-  const known = TASK_NAMES.find((task) => task === name);
-  if (name !== undefined && !known) {
-    throw new ConfigError(
-      `there is no task ${JSON.stringify(name)}`,
-      `choose one of: ${TASK_NAMES.join(', ')}`,
-    );
-  }
-  const kind = known === undefined ? base?.kind : known === 'quadratic' ? 'quadratic' : 'mlp';
-  const start = base?.kind === kind ? base : {};
-  const widths = text(values, 'widths');
-  const initial = text(values, 'initial');
-  const overrides =
-    kind === 'quadratic'
-      ? { dimension: number(values, 'dimension'), distribution: text(values, 'distribution') }
-      : {
-          resolution: number(values, 'resolution'),
-          hidden: widths === undefined ? undefined : numbers(widths, 'widths'),
-          activation: text(values, 'activation'),
-          batch: number(values, 'batch'),
-          initial:
-            initial === undefined
-              ? undefined
-              : initial === 'pytorch'
-                ? { kind: 'pytorch' }
-                : { kind: 'normal', scale: numbers(initial, 'initial')[0] },
-        };
-  const foreign = Object.keys(taskOptions).filter(
-    (option) =>
-      values[option] !== undefined &&
-      !Object.keys(overrides).includes(option === 'widths' ? 'hidden' : option),
-  );
-  if (foreign.length > 0) {
-    throw new ConfigError(
-      `--${foreign[0]} does not belong to this task`,
-      `leave it out, or choose the other task`,
-    );
-  }
-  return parseConfig(taskSchema, { ...start, ...given(overrides), kind }, 'task');
-}
+const baselines = {
+  ...text,
+  describe:
+    'compare with these, separated by commas; "" for none (default sgd,momentum,nesterov,rmsprop,adam)',
+} as const;
 
-function preprocessFrom(values: Values): unknown {
-  const kind = text(values, 'preprocess');
-  const p = number(values, 'p');
-  const k = number(values, 'k');
-  if (kind === undefined && p === undefined && k === undefined) return undefined;
-  switch (kind ?? (k === undefined ? 'log-sign' : 'clamp')) {
-    case 'none':
-      return { kind: 'none' };
-    case 'clamp':
-      return { kind: 'clamp', k: k ?? 5 };
-    case 'log-sign':
-      return { kind: 'log-sign', p: p ?? 10 };
-    default:
-      throw new ConfigError(
-        `there is no preprocessing ${JSON.stringify(kind)}`,
-        'choose log-sign, clamp or none',
-      );
-  }
-}
+/** Options of `demo`. */
+export const demoOptions = {
+  ...commonOptions,
+  out: { ...text, describe: 'run folder; must be new or empty (default runs/demo-<time>)' },
+  seed: { ...numeric, describe: 'seed of everything random (default 1)' },
+} as const satisfies OptionTable;
 
-/** The whole configuration of a training run. */
-export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
-  const optimizer = text(values, 'optimizer') ?? 'l2l';
-  if (optimizer !== 'l2l') {
-    throw new ConfigError(`there is no learned optimizer ${JSON.stringify(optimizer)}`, 'choose: l2l');
-  }
-  const lossWeights = text(values, 'loss-weights');
-  const named = lossWeights === undefined || lossWeights === 'sum' || lossWeights === 'final';
-  const config = {
-    task,
-    optimizer: given({
-      kind: optimizer,
-      layers: number(values, 'layers'),
-      hidden: number(values, 'hidden'),
-      preprocess: preprocessFrom(values),
-      outputScale: number(values, 'output-scale'),
-    }),
-    ...given({
-      seed: number(values, 'seed'),
-      tasks: number(values, 'tasks'),
-      unroll: number(values, 'unroll'),
-      horizon: number(values, 'horizon'),
-      iterations: number(values, 'iterations'),
-      metaLearningRate: number(values, 'learning-rate'),
-      clip: number(values, 'clip'),
-      lossWeights: named ? lossWeights : numbers(lossWeights, 'loss-weights'),
-      patience: number(values, 'patience'),
-    }),
-    validation: given({
-      tasks: number(values, 'validation-tasks'),
-      every: number(values, 'validate-every'),
-      select: text(values, 'select'),
-    }),
-  };
-  return parseConfig(trainSchema, config, 'settings');
-}
+/** Options of `train`, beside those of the task and the training. */
+export const trainRunOptions = {
+  ...commonOptions,
+  out: { ...text, describe: 'run folder; must be new or empty (default runs/<task>-<time>)' },
+  resume: {
+    ...text,
+    describe: 'go on with this run folder from its checkpoint, with its own settings (default: a new run)',
+  },
+  evaluate: {
+    type: 'boolean',
+    default: true,
+    describe: 'compare with tuned baselines and write report.html; --no-evaluate leaves that out',
+  },
+  'test-tasks': { ...numeric, describe: 'held-out tasks to report on (default 100)' },
+  baselines,
+} as const satisfies OptionTable;
+
+/** Options of `evaluate`, beside those of the task. */
+export const evaluateOptions = {
+  ...commonOptions,
+  out: { ...text, describe: 'folder for report.html and results.json; must be new or empty (default: none)' },
+  tasks: { ...numeric, describe: 'held-out tasks to report on (default 100)' },
+  'tuning-tasks': { ...numeric, describe: 'tasks that learning rates are tuned on (default 16)' },
+  horizon: { ...numeric, describe: 'steps (default: as trained)' },
+  seed: { ...numeric, describe: 'seed of the task lists (default: as trained)' },
+  baselines,
+} as const satisfies OptionTable;
+
+/** Options of `gradient`. */
+export const gradientOptions = {
+  ...commonOptions,
+  tolerance: { ...numeric, default: 1e-3, describe: 'largest relative error of a tensor that passes' },
+} as const satisfies OptionTable;
+
+/** The task's options where the weights' own task is the default. */
+export const taskOverrides: OptionTable = Object.fromEntries(
+  Object.entries(taskOptions).map(([name, option]) => [
+    name,
+    { ...option, describe: option.describe.replace(/ \(default [^()]*\)$/, ' (default: as trained)') },
+  ]),
+);
+
+/** Every option of every command, for suggestions. */
+export const OPTION_NAMES: Readonly<Record<(typeof COMMANDS)[number], readonly string[]>> = {
+  demo: Object.keys(demoOptions),
+  train: [...Object.keys(trainRunOptions), ...Object.keys(taskOptions), ...Object.keys(trainOptions)],
+  evaluate: [...Object.keys(evaluateOptions), ...Object.keys(taskOptions)],
+  gradient: Object.keys(gradientOptions),
+  info: Object.keys(commonOptions),
+};
+
+/** The options that are numbers. */
+export const NUMBER_OPTIONS: ReadonlySet<string> = new Set(
+  [demoOptions, trainRunOptions, taskOptions, trainOptions, evaluateOptions, gradientOptions].flatMap(
+    (options: OptionTable) => Object.keys(options).filter((name) => options[name]?.type === 'number'),
+  ),
+);

@@ -1,4 +1,5 @@
-import type { GpuContext } from '../host/index.ts';
+import type { GpuContext, TaskConfig } from '../host/index.ts';
+import type { RunFolder } from '../node/index.ts';
 import type { LossCurve, ReportData, TrainingPoint, ValidationPoint } from '../report/data.ts';
 import { lossPlot, lossTable } from '../report/terminal.ts';
 import type { ComparisonResult } from './compare.ts';
@@ -33,7 +34,6 @@ export interface ReportInput {
   readonly horizon: number;
   readonly wallSeconds: number;
   readonly bytes: number;
-  readonly command: string;
 }
 
 /** report.html as text. The chart library is loaded only here: it takes a quarter of a second. */
@@ -44,7 +44,7 @@ export async function makeReport(input: ReportInput): Promise<string> {
     title: input.title,
     verdict: input.comparison.verdict,
     createdAt: new Date().toISOString(),
-    command: input.command,
+    command: `npx coordwise ${process.argv.slice(2).join(' ')}`,
     version: VERSION,
     adapter: {
       description: adapter.description,
@@ -63,6 +63,29 @@ export async function makeReport(input: ReportInput): Promise<string> {
     bytes: input.bytes,
   };
   return renderReport(data);
+}
+
+/** How many tasks, and which, in words. */
+export function describeTasks(task: TaskConfig, seed: number, tasks: number): string {
+  const what = task.kind === 'quadratic' ? 'new problems' : 'images of the test set';
+  return `${tasks} held-out tasks of seed ${seed}: ${what} and starting points that neither training nor tuning saw`;
+}
+
+/** A comparison for machines. */
+export function resultOf(comparison: ComparisonResult, wallSeconds: number): object {
+  const { curves, verdict, learnedWins, tuning } = comparison;
+  return { verdict, learnedWins, wallSeconds, curves, tuning };
+}
+
+/** Writes results.json and report.html. */
+export function saveResults(
+  folder: RunFolder,
+  comparison: ComparisonResult,
+  wallSeconds: number,
+  html: string,
+): void {
+  folder.writeText('results.json', `${JSON.stringify(resultOf(comparison, wallSeconds), null, 1)}\n`);
+  folder.writeText('report.html', html);
 }
 
 /** Nested settings as one level of names for people: task.hidden = 20. */

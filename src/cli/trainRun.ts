@@ -1,11 +1,11 @@
 import {
   type Checkpoint,
-  CoordwiseError,
   createLearned,
   decodeCheckpoint,
   encodeCheckpoint,
   encodeWeights,
   type GpuContext,
+  lossWeightsOf,
   MetaTraining,
   type MetaTrainResult,
   type TaskData,
@@ -16,6 +16,8 @@ import type { RunFolder } from '../node/index.ts';
 import type { TrainingPoint, ValidationPoint } from '../report/data.ts';
 import { formatBytes } from '../report/terminal.ts';
 import type { Output } from './output.ts';
+import { requireMemory } from './session.ts';
+import { EXIT } from './usage.ts';
 
 export interface TrainedRun {
   readonly result: MetaTrainResult;
@@ -41,7 +43,10 @@ export async function trainRun(
     `Task: ${unroll.optimizee.description}; ${unroll.optimizee.parameters} parameters, ${config.tasks} at once`,
   );
   output.say(`Optimizer: ${optimizer.description}; ${optimizer.weightCount} weights`);
-  output.say(`Memory: ${formatBytes(run.bytes)} on the device (${run.bytes} bytes)`);
+  output.say(
+    `Memory: ${formatBytes(run.bytes)} on the device (${run.bytes} bytes in tensors and readback; 256 more a kernel dispatch)`,
+  );
+  requireMemory(context, run.bytes, 'the run');
   const checkpoint = resume ? loadCheckpoint(folder, optimizer.phi.length) : undefined;
   if (resume) {
     const done = checkpoint?.iteration ?? 0;
@@ -52,13 +57,14 @@ export async function trainRun(
   }
   const progress = output.progress('meta-training');
   let validationText = '';
+  const lossWeight = lossWeightsOf(config).reduce((sum, weight) => sum + weight, 0);
   const stop = catchInterrupt(output);
   try {
     const result = await run.run(
       {
         onStep(step) {
           folder.appendLog({ ...step, type: 'step' });
-          const text = `loss ${(step.metaLoss / (config.unroll + 1)).toPrecision(3)}${validationText}`;
+          const text = `loss ${(step.metaLoss / lossWeight).toPrecision(3)}${validationText}`;
           progress.update((step.iteration + 1) / config.iterations, text);
         },
         onValidation({ iteration, summary, score, isBest }) {
@@ -93,7 +99,7 @@ export async function trainRun(
       checkpoint,
     );
     progress.stop();
-    sayEnd(output, result, config, folder);
+    sayEnd(output, result, config);
     const seconds = (performance.now() - start) / 1000;
     return { result, ...readTraining(folder), bytes: run.bytes, seconds };
   } finally {
@@ -103,15 +109,11 @@ export async function trainRun(
   }
 }
 
-function sayEnd(output: Output, result: MetaTrainResult, config: TrainConfig, folder: RunFolder): void {
+function sayEnd(output: Output, result: MetaTrainResult, config: TrainConfig): void {
   if (result.stopped === 'not-finite') {
     output.say(
       `Stopped after ${result.iteration} of ${config.iterations} meta-iterations: ${config.patience} meta-steps in a row were not finite. ` +
         `The best weights, of iteration ${result.best.iteration}, are kept; try a smaller --learning-rate or a --clip.`,
-    );
-  } else if (result.stopped === 'asked') {
-    output.say(
-      `Interrupted after ${result.iteration} meta-iterations; go on with: coordwise train --resume ${folder.path}`,
     );
   }
   if (result.skipped > 0) output.say(`${result.skipped} meta-steps were not finite and were skipped`);
@@ -150,16 +152,28 @@ function readTraining(folder: RunFolder): { training: TrainingPoint[]; validatio
   return { training, validation };
 }
 
-/** The first Ctrl-C asks the run to stop at the next end of an episode; the second one kills it. */
+/** The first Ctrl-C, or SIGTERM, asks the run to stop at the next end of an episode; the second one kills it. */
 function catchInterrupt(output: Output): { asked: () => boolean; release: () => void } {
   let asked = false;
   const handler = () => {
-    if (asked) process.exit(130);
+    if (asked) process.exit(EXIT.interrupted);
     asked = true;
     output.say('Stopping at the end of this episode (Ctrl-C again to stop at once)');
   };
-  process.on('SIGINT', handler);
-  return { asked: () => asked, release: () => process.off('SIGINT', handler) };
+  const signals = ['SIGINT', 'SIGTERM'] as const;
+  for (const signal of signals) process.on(signal, handler);
+  return {
+    asked: () => asked,
+    release: () => {
+      for (const signal of signals) process.off(signal, handler);
+    },
+  };
+}
+
+/** How to go on with a run that was interrupted, for people. */
+export function resumeHint(iteration: number, path: string): string {
+  const quoted = /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+  return `Interrupted after ${iteration} meta-iterations; go on with: npx coordwise train --resume ${quoted}`;
 }
 
 /** phi in the kernels' layout from a weights file's tensors, checked against its settings. */
@@ -172,10 +186,4 @@ export function phiOf(
   source: string,
 ): Float32Array {
   return createLearned(new TensorPool(context), file.optimizer).fromNamed(file.weights, source);
-}
-
-/** @throws CoordwiseError when a path is missing. */
-export function required(value: string | undefined, what: string): string {
-  if (value === undefined || value === '') throw new CoordwiseError(`${what} is missing`, 'see --help');
-  return value;
 }

@@ -1,11 +1,13 @@
 import * as z from 'zod';
-import { ConfigError } from './errors.ts';
+import { ConfigError, FileFormatError } from './errors.ts';
 import { ACTIVATIONS } from './ops/activation.ts';
+import { type SettingName, settingPath, settingProblem } from './settingProblem.ts';
 
 /** Settings of everything a run can be made of: parsed once, at the edge, and plain data from there on. */
 
 const count = (most: number) => z.int().min(1).max(most);
-const positive = z.number().positive();
+/** A factor or a step that float32 holds with room to spare. */
+const between = (least: number, most: number) => z.number().min(least).max(most);
 const scale = z.number().nonnegative().max(100);
 
 export const DATASETS = ['mnist'] as const;
@@ -20,8 +22,9 @@ export const quadraticTask = z.strictObject({
 export const mlpTask = z.strictObject({
   kind: z.literal('mlp'),
   dataset: z.enum(DATASETS).default('mnist'),
-  resolution: z.union([z.literal(28), z.literal(14), z.literal(7)]).default(28),
-  hidden: z.array(count(65536)).max(64).default([20]),
+  resolution: z.literal([28, 14, 7]).default(28),
+  /** Widths of the hidden layers; what fits a device is the device's business. */
+  hidden: z.array(count(10_000_000)).max(64).default([20]),
   activation: z.enum(ACTIVATIONS).default('sigmoid'),
   batch: count(65536).default(128),
   initial: z
@@ -37,8 +40,8 @@ export type TaskConfig = z.infer<typeof taskSchema>;
 
 export const preprocessSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }),
-  z.strictObject({ kind: z.literal('log-sign'), p: positive.max(60) }),
-  z.strictObject({ kind: z.literal('clamp'), k: positive.max(60) }),
+  z.strictObject({ kind: z.literal('log-sign'), p: between(0.001, 60) }),
+  z.strictObject({ kind: z.literal('clamp'), k: between(0.001, 60) }),
 ]);
 
 export const l2lOptimizer = z.strictObject({
@@ -46,7 +49,7 @@ export const l2lOptimizer = z.strictObject({
   layers: z.int().min(0).max(8).default(2),
   hidden: count(512).default(20),
   preprocess: preprocessSchema.default({ kind: 'log-sign', p: 10 }),
-  outputScale: positive.max(1000).default(0.1),
+  outputScale: between(1e-6, 1000).default(0.1),
 });
 
 export const optimizerSchema = z.discriminatedUnion('kind', [l2lOptimizer]);
@@ -65,18 +68,20 @@ export const trainSchema = z
     horizon: count(1_000_000).default(100),
     /** Meta-steps; one an unroll. */
     iterations: z.int().min(1).max(100_000_000),
-    metaLearningRate: positive.max(10).default(0.003),
+    metaLearningRate: between(1e-12, 10).default(0.003),
     /** Global-norm clip of the meta-gradient; null for none. */
-    clip: positive.nullable().default(null),
+    clip: between(1e-6, 1e30).nullable().default(null),
     /** Weight of each loss of an unroll: all alike, the last only, or T + 1 numbers. */
     lossWeights: z
-      .union([z.literal('sum'), z.literal('final'), z.array(z.number().nonnegative())])
+      .union([z.literal('sum'), z.literal('final'), z.array(between(0, 1e6))], {
+        error: 'sum, final, or a list of numbers from 0 to 1000000',
+      })
       .default('sum'),
     validation: z
       .strictObject({
         tasks: count(65535).default(16),
-        /** Meta-steps between two validations; a multiple of the unrolls of an episode. */
-        every: count(100_000_000).default(100),
+        /** Meta-steps between two validations: a multiple of the unrolls of an episode, by default the nearest to 100. */
+        every: count(100_000_000).optional(),
         select: z.enum(['final', 'sum']).default('final'),
       })
       .prefault({}),
@@ -86,40 +91,82 @@ export const trainSchema = z
   .superRefine((config, context) => {
     const complain = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
     if (config.horizon % config.unroll !== 0) {
-      complain(['horizon'], `must be a multiple of unroll (${config.unroll}), but is ${config.horizon}`);
+      complain(['horizon'], `is ${config.horizon}, but must be a multiple of the unroll, ${config.unroll}`);
     }
     const unrolls = config.horizon / config.unroll;
-    if (Number.isInteger(unrolls) && config.validation.every % unrolls !== 0) {
-      const message = `must be a multiple of horizon / unroll (${unrolls}), but is ${config.validation.every}`;
-      complain(['validation', 'every'], message);
+    const { every } = config.validation;
+    if (every !== undefined && Number.isInteger(unrolls) && every % unrolls !== 0) {
+      const what = `must be a multiple of the ${unrolls} meta-steps of an episode (horizon / unroll)`;
+      complain(['validation', 'every'], `is ${every}, but ${what}`);
     }
     const weights = config.lossWeights;
     if (typeof weights !== 'string') {
       if (weights.length !== config.unroll + 1) {
         complain(
           ['lossWeights'],
-          `must be ${config.unroll + 1} numbers (unroll + 1), but there are ${weights.length}`,
+          `holds ${weights.length} numbers, but must hold ${config.unroll + 1}, one more than the unroll`,
         );
       } else if (weights.every((weight) => weight === 0)) {
-        complain(['lossWeights'], 'must not all be zero');
+        complain(['lossWeights'], 'holds only zeros, but must weigh at least one loss');
       }
     }
+  })
+  .transform((config) => {
+    const unrolls = config.horizon / config.unroll;
+    const { every = Math.max(1, Math.round(100 / unrolls)) * unrolls } = config.validation;
+    return { ...config, validation: { ...config.validation, every } };
   });
 export type TrainConfig = z.infer<typeof trainSchema>;
 export type TrainInput = z.input<typeof trainSchema>;
 
+/** On which held-out tasks, and for how many steps, optimizers are compared. */
+export const evaluationSchema = z.strictObject({
+  seed: z.int().min(0).max(0xffffffff),
+  horizon: count(1_000_000),
+  /** Held-out tasks that are reported. */
+  tasks: count(65535).default(100),
+  /** Tasks that the baselines' learning rates are tuned on. */
+  tuningTasks: count(65535).default(16),
+});
+
 /**
  * Checks settings and fills in the defaults.
- * @throws ConfigError naming the first setting that is wrong and how.
+ * @param where what the settings are, for the start of the message: "train", "config.json"
+ * @param name how the message names a setting; by default its place, as in optimizer.hidden
+ * @throws ConfigError naming the first setting that is wrong, its value and what it must be
  */
-export function parseConfig<T extends z.ZodType>(schema: T, value: unknown, source: string): z.output<T> {
+export function parseConfig<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  where: string,
+  name: SettingName = settingPath,
+): z.output<T> {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  const path = issue?.path.join('.') ?? '';
-  const what = path === '' ? source : `${source}: ${path}`;
-  const message = (issue?.message ?? 'unknown').replace(/^Invalid input: /, '');
-  throw new ConfigError(`${what}: ${message}`, 'correct that setting; `coordwise train --help` lists them');
+  const remedy = "correct it; the command's --help describes every setting";
+  throw new ConfigError(firstProblem(result.error, value, where, name), remedy);
+}
+
+/**
+ * As `parseConfig`, for settings that a file holds.
+ * @throws FileFormatError
+ */
+export function parseStoredConfig<T extends z.ZodType>(
+  schema: T,
+  value: unknown,
+  where: string,
+): z.output<T> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const remedy = 'use the file as it was written, with the version of coordwise that wrote it';
+  throw new FileFormatError(firstProblem(result.error, value, where, settingPath), remedy);
+}
+
+function firstProblem(error: z.ZodError, value: unknown, where: string, name: SettingName): string {
+  const [issue] = error.issues;
+  if (!issue) return `${where} cannot be used`;
+  const setting = name(issue.path);
+  return `${[where, setting].filter((part) => part !== '').join(': ')} ${settingProblem(issue, value)}`;
 }
 
 /** The T + 1 weights of an unroll's losses. */

@@ -20,8 +20,8 @@ export {
 } from './meta/metaTrain.ts';
 export { type LossMatrix, type LossSummary, summarise } from './meta/statistics.ts';
 export { createTasks, splitTaskData, type TaskData, taskParameters } from './meta/tasks.ts';
-export { type MetaStep, Trainer, type TrainerState } from './meta/trainer.ts';
-export { type Trial, type Tuned, tuneLearningRate } from './meta/tune.ts';
+export { type CreateOptimizee, type MetaStep, Trainer, type TrainerState } from './meta/trainer.ts';
+export { type Trial, type Tuned, tuneLearningRate, tuningBytes } from './meta/tune.ts';
 export { Unroll, type UnrollOptions } from './meta/unroll.ts';
 export { createLearned } from './optimizers/create.ts';
 export {
@@ -32,3 +32,4 @@ export {
   type HandDesignedName,
 } from './optimizers/handDesigned.ts';
 export type { LearnedOptimizer, Optimizer } from './optimizers/optimizer.ts';
+export { type SettingName, settingPath } from './settingProblem.ts';

@@ -87,8 +87,11 @@ async function prepareVulkan(choice: AdapterChoice): Promise<void> {
   const bundled = wanted ? await unpackSwiftShader(`${cache}/coordwise`) : undefined;
   if (!bundled) return;
   if (systemLoader) {
-    const others = process.env['VK_ADD_DRIVER_FILES'];
-    process.env['VK_ADD_DRIVER_FILES'] = others ? `${others}:${bundled.driver}` : bundled.driver;
+    // The loader ignores VK_ADD_DRIVER_FILES where VK_DRIVER_FILES is set.
+    const insisted = choice === 'swiftshader' && process.env['VK_DRIVER_FILES'];
+    const variable = insisted ? 'VK_DRIVER_FILES' : 'VK_ADD_DRIVER_FILES';
+    const others = process.env[variable];
+    process.env[variable] = others ? `${others}:${bundled.driver}` : bundled.driver;
   } else {
     process.env['VK_DRIVER_FILES'] = bundled.driver;
     loadLibrary(bundled.loader);

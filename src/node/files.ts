@@ -139,6 +139,8 @@ export function readFileChecked(path: string, what: string): Uint8Array<ArrayBuf
     const buffer = readFileSync(path);
     return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.byteLength);
   } catch (error) {
-    throw fileError(error, `cannot read ${what} from ${path}`);
+    const doing = `cannot read ${what} from ${path}`;
+    if (errorCode(error) !== 'ENOENT') throw fileError(error, doing);
+    throw new CoordwiseError(`${doing}: there is no such file`, 'check the path', { cause: error });
   }
 }

@@ -7,5 +7,5 @@ export {
   openNodeContext,
 } from './adapter.ts';
 export { type DatasetSplits, loadDataset, type Resolution } from './datasets.ts';
-export { readFileChecked, writeFileAtomic } from './files.ts';
+export { errorCode, fileError, readFileChecked, writeFileAtomic } from './files.ts';
 export { RunFolder } from './runFolder.ts';

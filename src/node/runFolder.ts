@@ -1,22 +1,10 @@
-import {
-  closeSync,
-  fstatSync,
-  fsyncSync,
-  ftruncateSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  readSync,
-  rmdirSync,
-  rmSync,
-  statSync,
-} from 'node:fs';
-import { basename, join } from 'node:path';
+import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, rmdirSync, rmSync, statSync } from 'node:fs';
+import { basename, dirname, join, resolve } from 'node:path';
 import { CoordwiseError, FileFormatError } from '../host/errors.ts';
-import { errorCode, fileError, readFileChecked, temporaryOwner, writeAll, writeFileAtomic } from './files.ts';
+import { errorCode, fileError, readFileChecked, temporaryOwner, writeFileAtomic } from './files.ts';
 import { type FolderLock, isRunning, lockFileName, lockFolder } from './folderLock.ts';
-import { encodeRecord, lastLineStart, parseLog, recordOf } from './runLog.ts';
+import { appendLine } from './logFile.ts';
+import { encodeRecord, parseLog } from './runLog.ts';
 
 /** The weights a run folder holds: the last of the training, to resume from, and the best on the validation tasks. */
 export type CheckpointName = 'checkpoint' | 'best';
@@ -40,11 +28,19 @@ export class RunFolder {
   /** The settings the run was created with, as they read back from JSON. */
   readonly config: unknown;
   #lock: FolderLock | undefined;
+  /** For a run that `create` made: the topmost folder it had to make, if any. */
+  readonly #created: { readonly topmost: string | undefined } | undefined;
 
-  private constructor(path: string, config: unknown, lock: FolderLock | undefined) {
+  private constructor(
+    path: string,
+    config: unknown,
+    lock: FolderLock | undefined,
+    created?: { readonly topmost: string | undefined },
+  ) {
     this.path = path;
     this.config = config;
     this.#lock = lock;
+    this.#created = created;
   }
 
   /**
@@ -58,18 +54,18 @@ export class RunFolder {
     if (text === undefined) {
       throw new CoordwiseError('a run cannot be created without settings', 'pass the settings as an object');
     }
-    let isNew = false;
+    let topmost: string | undefined;
     let lock: FolderLock | undefined;
     try {
       refuseUsed(path);
-      isNew = mkdirSync(path, { recursive: true }) !== undefined;
+      topmost = mkdirSync(path, { recursive: true });
       lock = takeLock(path);
       refuseUsed(path);
       writeFileAtomic(join(path, configName), `${text}\n`);
-      return new RunFolder(path, JSON.parse(text), lock);
+      return new RunFolder(path, JSON.parse(text), lock, { topmost });
     } catch (error) {
       lock?.release();
-      if (isNew) removeIfEmpty(path);
+      removeEmptyFolders(path, topmost);
       throw fileError(error, `cannot create the run folder ${path}`);
     }
   }
@@ -163,6 +159,23 @@ export class RunFolder {
     writeFileAtomic(join(this.path, name), text);
   }
 
+  /**
+   * Closes a run that failed. Where this process created it and it has no weights yet, it is taken back: settings
+   * and log are deleted, and the folders that `create` made, as far as nothing else is in them. Never throws.
+   */
+  discard(): void {
+    const files = readableNames(this.path);
+    const begun = (['best', 'checkpoint'] as const).some((name) => files.includes(checkpointFile(name)));
+    const takeBack = this.#created !== undefined && this.#lock !== undefined && !begun;
+    try {
+      if (takeBack) for (const name of [configName, logName]) rmSync(join(this.path, name), { force: true });
+    } catch {
+      // What cannot be deleted stays; the failure that led here is the one to report.
+    }
+    this.close();
+    if (takeBack) removeEmptyFolders(this.path, this.#created?.topmost);
+  }
+
   /** Gives the lock back. The folder can still be read; another write takes the lock again. */
   close(): void {
     this.#lock?.release();
@@ -253,36 +266,21 @@ function takeLock(folder: string): FolderLock {
   return lock;
 }
 
-function removeIfEmpty(folder: string): void {
+function readableNames(folder: string): string[] {
   try {
-    rmdirSync(folder);
+    return readdirSync(folder);
   } catch {
-    // Somebody else uses it by now, or the disk refuses: an empty folder does no harm.
+    return [];
   }
 }
 
-/** Writes `line` after the last finished line; where the disk refuses, takes back the part that was written. */
-function appendLine(descriptor: number, path: string, line: string): void {
-  const { size } = fstatSync(descriptor);
-  const last = new Uint8Array(1);
-  const isFinished = size === 0 || (readSync(descriptor, last, 0, 1, size - 1) === 1 && last[0] === 0x0a);
-  let end = size;
-  let text = line;
-  if (!isFinished) {
-    const bytes = readFileSync(path);
-    const start = lastLineStart(bytes);
-    if (recordOf(bytes.subarray(start).toString('utf8')) === undefined) ftruncateSync(descriptor, start);
-    else text = `\n${line}`;
-    end = fstatSync(descriptor).size;
-  }
+/** Removes `folder` and those above it, up to `topmost`, as long as they are empty; nothing without `topmost`. */
+function removeEmptyFolders(folder: string, topmost: string | undefined): void {
+  if (topmost === undefined) return;
+  const last = resolve(topmost);
   try {
-    writeAll(descriptor, Buffer.from(text, 'utf8'));
-  } catch (error) {
-    try {
-      ftruncateSync(descriptor, end);
-    } catch {
-      // The next append, or the reader, passes over the unfinished line.
-    }
-    throw error;
+    for (let at = resolve(folder); at.startsWith(last); at = dirname(at)) rmdirSync(at);
+  } catch {
+    // Somebody else uses it by now, or the disk refuses: an empty folder does no harm.
   }
 }

@@ -156,7 +156,7 @@ function initialState<S>(
 }
 
 /** Gradient of the task's loss: constants from a tape of its own, or dual numbers, which keep what it depends on. */
-function lossGradient<S>(
+export function lossGradient<S>(
   A: Algebra<S>,
   problem: Problem,
   theta: readonly S[],

@@ -1,8 +1,5 @@
 import { expect } from 'vitest';
 
-/** Distance from 1 to the next f32: one unit in the last place (ULP) of a number in [1, 2). */
-export const EPSILON = 2 ** -23;
-
 /** How far f32 results may be from the float64 reference: |actual - expected| <= relative * scale + absolute. */
 export interface Allowed {
   readonly relative?: number;
@@ -34,8 +31,8 @@ export function expectClose(
     const excess = distance / Math.max(bound, Number.MIN_VALUE);
     if (excess > worst.excess) worst = { excess, text: `element ${i} is ${a}, not ${e} to within ${bound}` };
   }
-  if (wrong > 0)
-    expect.fail(`${what}: ${wrong} of ${expected.length} elements are wrong; worst: ${worst.text}`);
+  if (wrong === 0) return;
+  expect.fail(`${what}: ${wrong} of ${expected.length} elements are wrong; worst: ${worst.text}`);
 }
 
 /** `count` f32 from U(low, high), the same for the same seed (mulberry32). */

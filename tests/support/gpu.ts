@@ -29,12 +29,9 @@ export function unwritten(length: number): Float32Array {
   return new Float32Array(length).fill(Number.NaN);
 }
 
-/** What `unwrittenWords` holds; no kernel under test writes it. */
-export const UNWRITTEN_WORD = 0xdeadbeef;
-
-/** As `unwritten`, for u32. */
+/** As `unwritten`, for u32: a word that no kernel under test writes. */
 export function unwrittenWords(length: number): Uint32Array {
-  return new Uint32Array(length).fill(UNWRITTEN_WORD);
+  return new Uint32Array(length).fill(0xdeadbeef);
 }
 
 type Read<T> = { readonly [Name in keyof T]: T[Name] extends Uint32Array ? Uint32Array : Float32Array };

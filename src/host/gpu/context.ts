@@ -114,11 +114,14 @@ export class GpuContext {
  */
 export async function openContext(gpu: GPU, options: ContextOptions = {}): Promise<GpuContext> {
   const wait = options.wait ?? (<T>(promise: Promise<T>) => promise);
-  const adapter = await wait(gpu.requestAdapter({ powerPreference: 'high-performance' }));
+  // Node's binding rejects where WebGPU answers null.
+  const answer = await settle(() => wait(gpu.requestAdapter({ powerPreference: 'high-performance' })));
+  const adapter = 'value' in answer ? answer.value : null;
   if (!adapter) {
     throw new NoAdapterError(
       'no WebGPU adapter answered',
       'install a Vulkan driver (on Debian: mesa-vulkan-drivers 25 or newer), or run `npm ci` so that the bundled software adapter is there',
+      'reason' in answer ? { cause: answer.reason } : {},
     );
   }
   const features = (['timestamp-query', 'subgroups'] as const).filter((name) => adapter.features.has(name));

@@ -1,6 +1,14 @@
+import * as z from 'zod';
+import { parseStoredConfig } from '../config.ts';
 import { FileFormatError } from '../errors.ts';
 import type { TrainerState } from '../meta/trainer.ts';
-import { decodeSafeTensors, encodeSafeTensors, requireTensor, type SafeTensor } from './safetensors.ts';
+import {
+  decodeSafeTensors,
+  encodeSafeTensors,
+  requireFinite,
+  requireTensor,
+  type SafeTensor,
+} from './safetensors.ts';
 import { parseJson } from './weights.ts';
 
 /** The best weights so far, as the validation list judges them. */
@@ -21,52 +29,60 @@ export interface Checkpoint {
 }
 
 const FORMAT = 'coordwise-checkpoint-1';
-const STATE = ['phi', 'm', 'v', 'status'] as const;
+const whole = z.int().min(0);
+/** The numbers of a checkpoint; JSON has no word for an infinite score, so that is null. */
+const factsSchema = z.strictObject({
+  iteration: whole,
+  skippedInRow: whole,
+  best: z.strictObject({ iteration: whole, score: z.number().nullable() }).nullable(),
+});
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
   const { iteration, state, best, skippedInRow } = checkpoint;
+  const { phi, m, v, status } = state;
   const tensors = new Map<string, SafeTensor>();
-  const put = (name: string, data: Float32Array) =>
+  for (const [name, data] of Object.entries({ phi, m, v, status, ...(best && { best: best.phi }) })) {
     tensors.set(name, { dtype: 'F32', shape: [data.length], data });
-  for (const name of STATE) put(name, state[name]);
-  if (best) put('best', best.phi);
-  const bestFacts = best ? { iteration: best.iteration, score: best.score } : null;
+  }
+  const bestFacts = best
+    ? { iteration: best.iteration, score: Number.isFinite(best.score) ? best.score : null }
+    : null;
   const facts = JSON.stringify({ iteration, skippedInRow, best: bestFacts });
   return encodeSafeTensors({ metadata: { format: FORMAT, facts }, tensors });
 }
 
-/** @throws FileFormatError when the bytes are not a checkpoint of weights of this length. */
+/**
+ * Reads a checkpoint of weights of `phiLength` f32.
+ * @throws FileFormatError when the bytes are not exactly that, or a weight or an average is not finite.
+ */
 export function decodeCheckpoint(bytes: Uint8Array, source: string, phiLength: number): Checkpoint {
   const file = decodeSafeTensors(bytes, source);
-  const damaged = (what: string) =>
-    new FileFormatError(`${source}: ${what}`, 'start the run anew: this checkpoint cannot be used');
+  const remedy = 'restore it from a backup, or start the run anew with another --out';
+  const damaged = (what: string) => new FileFormatError(`${source}: ${what}`, remedy);
   if (file.metadata['format'] !== FORMAT) throw damaged(`its metadata do not say format ${FORMAT}`);
+  const where = `${source}: metadata facts`;
+  const facts = parseStoredConfig(factsSchema, parseJson(file.metadata['facts'], where), where);
+  const names = ['phi', 'm', 'v', 'status', ...(facts.best ? ['best'] : [])];
+  const foreign = [...file.tensors.keys()].find((name) => !names.includes(name));
+  if (foreign !== undefined) throw damaged(`it holds the tensor ${foreign}, which no such checkpoint has`);
   const floats = (name: string, length: number): Float32Array => {
     const { data } = requireTensor(file, name, source, [length]);
     if (!(data instanceof Float32Array)) throw damaged(`tensor ${name} is not float32`);
     return data;
   };
-  const facts = parseJson(file.metadata['facts'], `${source}: facts`);
-  const whole = (value: unknown, what: string): number => {
-    if (!Number.isInteger(value) || Number(value) < 0) throw damaged(`${what} is not a whole number`);
-    return Number(value);
+  const finite = (name: string): Float32Array => {
+    const data = floats(name, phiLength);
+    requireFinite({ dtype: 'F32', shape: [phiLength], data }, name, source);
+    return data;
   };
-  if (typeof facts !== 'object' || facts === null) throw damaged('its facts are not an object');
-  const { iteration, skippedInRow, best } = facts as Record<string, unknown>;
-  let kept: Best | undefined;
-  if (typeof best === 'object' && best !== null) {
-    const { iteration: at, score } = best as Record<string, unknown>;
-    kept = { iteration: whole(at, 'best.iteration'), score: Number(score), phi: floats('best', phiLength) };
-  }
+  const { iteration, skippedInRow, best } = facts;
   return {
-    iteration: whole(iteration, 'iteration'),
-    skippedInRow: whole(skippedInRow, 'skippedInRow'),
-    state: {
-      phi: floats('phi', phiLength),
-      m: floats('m', phiLength),
-      v: floats('v', phiLength),
-      status: floats('status', 4),
-    },
-    best: kept,
+    iteration,
+    skippedInRow,
+    // The status of a skipped meta-step holds the norm that was not finite.
+    state: { phi: finite('phi'), m: finite('m'), v: finite('v'), status: floats('status', 4) },
+    best: best
+      ? { iteration: best.iteration, score: best.score ?? Number.POSITIVE_INFINITY, phi: finite('best') }
+      : undefined,
   };
 }

@@ -1,7 +1,8 @@
+import * as z from 'zod';
 import {
   type OptimizerConfig,
   optimizerSchema,
-  parseConfig,
+  parseStoredConfig,
   type TaskConfig,
   taskSchema,
 } from '../config.ts';
@@ -18,16 +19,18 @@ export interface WeightsFile {
   readonly weights: ReadonlyMap<string, NamedWeights>;
   /** What it was trained on. */
   readonly task: TaskConfig;
-  /** Seed, steps, meta-steps and so on, for people. */
   readonly training: WeightsTraining;
 }
 
-export interface WeightsTraining {
-  readonly seed: number;
-  readonly iteration: number;
-  readonly horizon: number;
-  readonly unroll: number;
-}
+const trainingSchema = z.strictObject({
+  seed: z.int().min(0).max(0xffffffff),
+  /** Meta-steps that led to these weights. */
+  iteration: z.int().min(0),
+  horizon: z.int().min(1),
+  unroll: z.int().min(1),
+});
+/** How the weights came about. */
+export type WeightsTraining = Readonly<z.infer<typeof trainingSchema>>;
 
 const FORMAT = 'coordwise-weights-1';
 
@@ -68,19 +71,15 @@ export function decodeWeights(bytes: Uint8Array, source: string): WeightsFile {
     }
     weights.set(name, { shape: tensor.shape, data: tensor.data });
   }
-  const part = (name: string): unknown => parseJson(metadata[name], `${source}: metadata ${name}`);
-  const training = part('training') as Partial<WeightsTraining> | null;
-  const number = (value: unknown) => (typeof value === 'number' && Number.isFinite(value) ? value : 0);
+  const part = <T extends z.ZodType>(name: string, schema: T): z.output<T> => {
+    const where = `${source}: metadata ${name}`;
+    return parseStoredConfig(schema, parseJson(metadata[name], where), where);
+  };
   return {
-    optimizer: parseConfig(optimizerSchema, part('optimizer'), `${source}: metadata optimizer`),
-    task: parseConfig(taskSchema, part('task'), `${source}: metadata task`),
+    optimizer: part('optimizer', optimizerSchema),
+    task: part('task', taskSchema),
+    training: part('training', trainingSchema),
     weights,
-    training: {
-      seed: number(training?.seed),
-      iteration: number(training?.iteration),
-      horizon: number(training?.horizon),
-      unroll: number(training?.unroll),
-    },
   };
 }
 
@@ -93,6 +92,6 @@ export function parseJson(text: string | undefined, what: string): unknown {
   }
   throw new FileFormatError(
     `${what} is ${text === undefined ? 'missing' : 'not JSON'}`,
-    'use an intact file',
+    'use the file as `coordwise train` wrote it',
   );
 }

@@ -1,9 +1,11 @@
 import type { TaskConfig } from '../config.ts';
 import type { TaskList } from '../data/threefry.ts';
+import { ConfigError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { type PendingRead, ReadbackRing, submit } from '../gpu/readback.ts';
-import { TensorPool } from '../gpu/tensor.ts';
+import type { TensorPool } from '../gpu/tensor.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
+import { PlanPool } from './plan.ts';
 import type { LossMatrix } from './statistics.ts';
 import { createTasks, type TaskData, taskParameters } from './tasks.ts';
 import { Unroll } from './unroll.ts';
@@ -12,6 +14,10 @@ import { Unroll } from './unroll.ts';
 const MOST_COORDINATES = 1 << 18;
 /** Steps of one submit, for horizons they divide. */
 const STEPS = 20;
+/** Losses kept on the host at the most: 1 GiB of them. */
+const MOST_LOSSES = 1 << 27;
+/** Staging buffers: one that is filled while the other is read. */
+const STAGING = 2;
 
 export interface EvaluatorOptions {
   readonly task: TaskConfig;
@@ -30,31 +36,48 @@ export interface EvaluatorOptions {
 export class Evaluator<T extends Optimizer> {
   readonly optimizer: T;
   readonly #context: GpuContext;
-  readonly #pool: TensorPool;
+  readonly #pool: PlanPool;
   readonly #unroll: Unroll;
   readonly #horizon: number;
   #ring: ReadbackRing | undefined;
 
+  /**
+   * @throws ConfigError when there would be more losses than a host can hold.
+   * @throws LimitError when not even one task fits the device.
+   */
   constructor(context: GpuContext, options: EvaluatorOptions, create: (pool: TensorPool) => T) {
     const { task, data, list, horizon } = options;
-    const fit = Math.max(1, Math.floor(MOST_COORDINATES / taskParameters(task)));
-    const tasks = Math.min(options.tasks, fit);
-    this.#context = context;
-    this.#horizon = horizon;
-    this.#pool = new TensorPool(context);
-    this.optimizer = create(this.#pool);
-    this.#unroll = new Unroll({
-      pool: this.#pool,
-      tasks,
-      steps: stepsOf(horizon),
-      optimizer: this.optimizer,
-      createOptimizee: createTasks(this.#pool, task, data, list, tasks),
-    });
+    if (options.tasks * (horizon + 1) > MOST_LOSSES) {
+      throw new ConfigError(
+        `${options.tasks} tasks of ${horizon} steps would give more than ${MOST_LOSSES} losses`,
+        `use at most ${Math.floor(MOST_LOSSES / (horizon + 1))} tasks at this horizon`,
+      );
+    }
+    const parameters = taskParameters(task);
+    let tasks = Math.min(options.tasks, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
+    for (;;) {
+      const pool = new PlanPool(context);
+      const optimizer = create(pool);
+      const createOptimizee = createTasks(pool, task, data, list, tasks);
+      const unroll = new Unroll({ pool, tasks, steps: stepsOf(horizon), optimizer, createOptimizee });
+      const fit = Math.min(tasks - 1, Math.floor(tasks / pool.excess));
+      if (pool.excess > 1 && fit >= 1) {
+        tasks = fit;
+        continue;
+      }
+      pool.requireFit(tasks, parameters);
+      this.#context = context;
+      this.#horizon = horizon;
+      this.#pool = pool;
+      this.optimizer = optimizer;
+      this.#unroll = unroll;
+      return;
+    }
   }
 
-  /** Bytes that `prepare` takes. */
+  /** Bytes that `prepare` takes for tensors and readback. */
   get bytes(): number {
-    return this.#pool.bytes;
+    return this.#pool.bytes + STAGING * this.#unroll.losses.bytes;
   }
 
   /** Tasks run at once. */
@@ -69,7 +92,7 @@ export class Evaluator<T extends Optimizer> {
   async prepare(): Promise<void> {
     await this.#pool.allocate();
     await this.#unroll.prepare();
-    this.#ring = new ReadbackRing(this.#context, [this.#unroll.losses], 2);
+    this.#ring = new ReadbackRing(this.#context, [this.#unroll.losses], STAGING);
   }
 
   /**

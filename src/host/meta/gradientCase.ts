@@ -3,27 +3,28 @@ import type { GpuContext } from '../gpu/context.ts';
 import { readTensors, submit, writeTensor } from '../gpu/readback.ts';
 import { TensorPool } from '../gpu/tensor.ts';
 import { requireTensor, type SafeTensorsFile } from '../io/safetensors.ts';
-import { ACTIVATIONS } from '../ops/activation.ts';
-import type { Preprocess } from '../ops/preprocess.ts';
-import { createGivenSource } from '../optimizees/examples.ts';
-import { createMlp } from '../optimizees/mlp.ts';
-import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
-import { createQuadratic } from '../optimizees/quadratic.ts';
-import { createL2l } from '../optimizers/l2l/l2l.ts';
+import { THETA0 } from '../optimizers/gated/weights.ts';
 import type { NamedWeights } from '../optimizers/optimizer.ts';
+import { CASE_FORMAT, CaseMetadata } from './gradientCase/metadata.ts';
+import { CASE_OPTIMIZERS, createCaseOptimizer } from './gradientCase/optimizer.ts';
+import { readProblem } from './gradientCase/problem.ts';
 import { Unroll } from './unroll.ts';
 
-/** How one tensor of a case compares: ||ours - expected|| / ||expected||. */
+/**
+ * How one tensor of a case compares: ||ours - expected|| / ||expected||. Where a block of the meta-gradient is zero but
+ * for rounding (below RESOLUTION of the whole meta-gradient's norm), that much of the whole is divided by instead.
+ */
 export interface CaseResult {
   readonly name: string;
   readonly relativeError: number;
 }
 
-export const CASE_FORMAT = 'coordwise-gradient-case-1';
+/** With a tolerance of 1e-3, differences of 1e-7 of the whole meta-gradient are let pass: float32's own resolution. */
+const RESOLUTION = 1e-4;
 
 /**
  * Recomputes a gradient case of another framework through the same unroll as training: losses [T + 1], theta
- * and the meta-gradient for every weight.
+ * and the meta-gradient for every weight, and for theta_0 where the case has it.
  * @throws FileFormatError when the file is not such a case; ConfigError when it asks for what is not built.
  */
 export async function runGradientCase(
@@ -33,112 +34,55 @@ export async function runGradientCase(
 ): Promise<CaseResult[]> {
   const meta = new CaseMetadata(file, source);
   meta.oneOf('format', [CASE_FORMAT]);
-  meta.oneOf('optimizer', ['l2l']);
-  meta.oneOf('second_derivatives', ['false']);
-  meta.oneOf('meta_loss', ['sum']);
+  const isGated = meta.oneOf('optimizer', CASE_OPTIMIZERS) !== 'l2l';
+  const secondDerivatives = meta.oneOf('second_derivatives', ['false', 'true']) === 'true';
+  const sumsLosses = meta.oneOf('meta_loss', ['sum', 'final']) === 'sum';
   const steps = meta.integer('unroll', 1);
-  const tasks = meta.integer('tasks', 1);
+  const problem = readProblem(file, meta, steps);
+  const { tasks, parameters, theta0 } = problem;
+  const wantsTheta0 = file.tensors.has(`expect.grad.${THETA0}`);
+  const learnsTheta0 = wantsTheta0 && isGated && theta0.length === parameters;
   const pool = new TensorPool(context);
-  const optimizer = createL2l(pool, {
-    layers: meta.integer('layers', 0),
-    hidden: meta.integer('hidden', 1),
-    preprocess: preprocessOf(meta),
-    outputScale: meta.number('output_scale'),
-  });
+  const optimizer = createCaseOptimizer(pool, meta, learnsTheta0 ? parameters : undefined);
   const metaGradient = pool.tensor('meta-gradient', optimizer.phi.shape);
   const unroll = new Unroll({
     pool,
     tasks,
     steps,
     optimizer,
-    createOptimizee: optimizeeOf(pool, file, source, meta, tasks, steps),
-    lossWeights: new Array<number>(steps + 1).fill(1),
+    createOptimizee: problem.create(pool),
+    lossWeights: Array.from({ length: steps + 1 }, (_, t) => (sumsLosses || t === steps ? 1 : 0)),
     metaGradient,
+    secondDerivatives,
+    startAdjoint: wantsTheta0,
   });
   await pool.allocate();
   try {
-    writeTensor(context, optimizer.phi, optimizer.fromNamed(namedWeights(file, 'optimizer.'), source));
+    const weights = namedWeights(file, 'optimizer.');
+    if (learnsTheta0) weights.set(THETA0, { shape: [parameters], data: theta0 });
+    writeTensor(context, optimizer.phi, optimizer.fromNamed(weights, source));
     await unroll.prepare();
     unroll.setTasks(new Uint32Array(2 * tasks), 0);
     submit(context, (encoder) => unroll.encode(encoder, 'reset'));
-    const read = await readTensors(context, [unroll.losses, unroll.theta, metaGradient]);
-    const [losses = new Float32Array(), theta = new Float32Array(), gradient = new Float32Array()] = read;
-    const expected = (name: string) => requireTensor(file, `expect.${name}`, source).data;
-    const results = [
-      compare('losses', meanOverTasks(losses, tasks), expected('losses')),
-      compare('theta', theta.subarray(0, tasks * unroll.optimizee.parameters), expected('theta')),
-    ];
-    for (const [name, { data }] of optimizer.gradientToNamed(gradient)) {
-      results.push(compare(`grad.${name}`, data, expected(`grad.${name}`)));
+    const tensors = [unroll.losses, unroll.theta, metaGradient];
+    if (unroll.startAdjoint) tensors.push(unroll.startAdjoint);
+    const empty = new Float32Array();
+    const [losses = empty, theta = empty, gradient = empty, start = empty] = await readTensors(
+      context,
+      tensors,
+    );
+    const ours = new Map<string, ArrayLike<number>>([
+      ['losses', meanOverTasks(losses, tasks)],
+      ['theta', theta.subarray(0, tasks * parameters)],
+    ]);
+    for (const [name, { data }] of optimizer.gradientToNamed(gradient)) ours.set(`grad.${name}`, data);
+    if (wantsTheta0 && !learnsTheta0) {
+      ours.set(`grad.${THETA0}`, sumRows(start.subarray(0, tasks * parameters), theta0.length));
     }
-    return results;
+    return compareAll(ours, file, source);
   } finally {
     pool.destroy();
   }
-}
-
-function optimizeeOf(
-  pool: TensorPool,
-  file: SafeTensorsFile,
-  source: string,
-  meta: CaseMetadata,
-  tasks: number,
-  steps: number,
-): (tensors: TaskTensors) => Optimizee {
-  const problem = meta.oneOf('problem', ['quadratic', 'mlp']);
-  const floats = (name: string, shape: readonly number[]) =>
-    Float32Array.from(requireTensor(file, name, source, shape).data as Float32Array);
-  if (problem === 'quadratic') {
-    const dimension = meta.integer('dim', 1);
-    const given = {
-      W: floats('W', [tasks, dimension, dimension]),
-      y: floats('y', [tasks, dimension]),
-      theta0: floats('theta0', [tasks, dimension]),
-    };
-    const settings = { dimension, distribution: 'uniform', initialScale: 0 } as const;
-    return (tensors) => createQuadratic(pool, tasks, settings, tensors, given);
-  }
-  if (tasks !== 1)
-    throw new ConfigError(`${source}: an mlp case has one task, not ${tasks}`, 'write one case a task');
-  const sizes = meta.text('sizes').split(',').map(Number);
-  const [features = 0] = sizes;
-  const classes = sizes.at(-1) ?? 0;
-  if (sizes.length < 2 || !sizes.every((size) => Number.isInteger(size) && size > 0)) {
-    throw new FileFormatError(
-      `${source}: sizes is ${meta.text('sizes')}`,
-      'list the widths, such as 784,20,10',
-    );
-  }
-  const batch = meta.integer('batch', 1);
-  const activation = meta.oneOf('activation', ACTIVATIONS);
-  const x = floats('x', [steps + 1, batch, features]);
-  const labels = Int32Array.from(
-    requireTensor(file, 'labels', source, [steps + 1, batch]).data as Int32Array,
-  );
-  if (labels.some((label) => label < 0 || label >= classes)) {
-    throw new FileFormatError(
-      `${source}: a label is outside 0 .. ${classes - 1}`,
-      'write labels as class numbers',
-    );
-  }
-  const theta0 = Float32Array.from(requireTensor(file, 'theta0', source).data as Float32Array);
-  const examples = createGivenSource(pool, { x, labels, steps: steps + 1, batch, features, classes });
-  const settings = { hidden: sizes.slice(1, -1), activation, initial: { kind: 'pytorch' } } as const;
-  return (tensors) => {
-    const mlp = createMlp(pool, tasks, settings, examples, tensors, theta0);
-    if (theta0.length !== mlp.parameters) {
-      throw new FileFormatError(
-        `${source}: theta0 has ${theta0.length} values, and sizes ${sizes.join(',')} need ${mlp.parameters}`,
-        'write theta0 layer by layer: weight [in, out], then bias [out]',
-      );
-    }
-    return mlp;
-  };
-}
-
-function preprocessOf(meta: CaseMetadata): Preprocess {
-  const kind = meta.oneOf('preprocess', ['identity', 'log-sign']);
-  return kind === 'identity' ? { kind: 'none' } : { kind: 'log-sign', p: meta.number('p') };
 }
 
 /** All tensors whose names start with `prefix`, without it. */
@@ -146,7 +90,7 @@ function namedWeights(file: SafeTensorsFile, prefix: string): Map<string, NamedW
   const named = new Map<string, NamedWeights>();
   for (const [name, { shape, data }] of file.tensors) {
     if (name.startsWith(prefix)) {
-      named.set(name.slice(prefix.length), { shape, data: Float32Array.from(data as Float32Array) });
+      named.set(name.slice(prefix.length), { shape, data: Float32Array.from(data, Number) });
     }
   }
   return named;
@@ -161,75 +105,54 @@ function meanOverTasks(losses: Float32Array, tasks: number): Float64Array {
   return mean;
 }
 
-function compare(name: string, ours: ArrayLike<number>, expected: ArrayLike<number | bigint>): CaseResult {
+/** Rows of `length` values, added up; what it was given when there is only one. */
+function sumRows(values: Float32Array, length: number): Float64Array {
+  const sum = new Float64Array(length);
+  for (const [index, value] of values.entries()) sum[index % length] = (sum[index % length] ?? 0) + value;
+  return sum;
+}
+
+/** @throws ConfigError when the case expects what was not computed; FileFormatError when it lacks what was. */
+function compareAll(
+  ours: ReadonlyMap<string, ArrayLike<number>>,
+  file: SafeTensorsFile,
+  source: string,
+): CaseResult[] {
+  for (const name of file.tensors.keys()) {
+    if (name.startsWith('expect.') && !ours.has(name.slice('expect.'.length))) {
+      throw new ConfigError(`${source} holds ${name}, which is not computed`, 'leave it out of the case');
+    }
+  }
+  const pairs = [...ours].map(([name, values]) => {
+    const expected = Float64Array.from(requireTensor(file, `expect.${name}`, source).data, Number);
+    return { name, values, expected };
+  });
+  const isGradient = (name: string) => name.startsWith('grad.');
+  const gradients = pairs.filter(({ name }) => isGradient(name));
+  const whole = Math.hypot(...gradients.map(({ expected }) => norm(expected)));
+  return pairs.map(({ name, values, expected }) => {
+    const least = isGradient(name) ? RESOLUTION * whole : 0;
+    return { name, relativeError: relativeError(name, values, expected, least, source) };
+  });
+}
+
+function norm(values: Float64Array): number {
+  return Math.sqrt(values.reduce((sum, value) => sum + value ** 2, 0));
+}
+
+function relativeError(
+  name: string,
+  ours: ArrayLike<number>,
+  expected: Float64Array,
+  leastSize: number,
+  source: string,
+): number {
   if (ours.length !== expected.length) {
     throw new FileFormatError(
-      `expect.${name} has ${expected.length} values, and ${ours.length} were computed`,
+      `${source}: expect.${name} has ${expected.length} values, and ${ours.length} were computed`,
       'write the case with the sizes its metadata states',
     );
   }
-  let difference = 0;
-  let size = 0;
-  for (let i = 0; i < ours.length; i++) {
-    const target = Number(expected[i]);
-    difference += ((ours[i] ?? Number.NaN) - target) ** 2;
-    size += target ** 2;
-  }
-  return { name, relativeError: Math.sqrt(difference) / Math.max(Math.sqrt(size), 1e-30) };
-}
-
-/** The settings of a case: strings that must be there and make sense. */
-class CaseMetadata {
-  readonly #file: SafeTensorsFile;
-  readonly #source: string;
-
-  constructor(file: SafeTensorsFile, source: string) {
-    this.#file = file;
-    this.#source = source;
-  }
-
-  text(name: string): string {
-    const value = this.#file.metadata[name];
-    if (value === undefined) {
-      throw new FileFormatError(
-        `${this.#source}: the metadata lack ${name}`,
-        `write a case of format ${CASE_FORMAT}, as docs/gradientCases.md describes it`,
-      );
-    }
-    return value;
-  }
-
-  number(name: string): number {
-    const value = Number(this.text(name));
-    if (!Number.isFinite(value)) {
-      throw new FileFormatError(
-        `${this.#source}: ${name} is ${this.text(name)}, not a number`,
-        'write a number',
-      );
-    }
-    return value;
-  }
-
-  integer(name: string, least: number): number {
-    const value = this.number(name);
-    if (!Number.isInteger(value) || value < least) {
-      throw new FileFormatError(
-        `${this.#source}: ${name} is ${value}`,
-        `write a whole number of at least ${least}`,
-      );
-    }
-    return value;
-  }
-
-  oneOf<const T extends string>(name: string, known: readonly T[]): T {
-    const value = this.text(name);
-    const found = known.find((choice) => choice === value);
-    if (!found) {
-      throw new ConfigError(
-        `${this.#source} asks for ${name} ${JSON.stringify(value)}, which is not built`,
-        `this version knows ${name}: ${known.join(', ')}`,
-      );
-    }
-    return found;
-  }
+  const difference = norm(expected.map((target, i) => (ours[i] ?? Number.NaN) - target));
+  return difference / Math.max(norm(expected), leastSize, 1e-30);
 }

@@ -1,5 +1,6 @@
 import type { TrainConfig } from '../config.ts';
 import { taskKeys } from '../data/threefry.ts';
+import { FileFormatError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Best, Checkpoint } from '../io/checkpoint.ts';
@@ -59,7 +60,11 @@ export class MetaTraining {
     this.#validator = new Evaluator(context, options, (pool) => createLearned(pool, config.optimizer));
   }
 
-  /** Bytes of device memory that `run` takes. */
+  /**
+   * Bytes of device memory that `run` takes: all tensors, and the staging buffers of every readback in a meta-step
+   * or a validation. Not in it: 256 bytes of parameters a kernel dispatch, the compiled kernels, and the copies of
+   * phi and meta-Adam's averages that exist while a checkpoint is read.
+   */
   get bytes(): number {
     return this.trainer.bytes + this.#validator.bytes;
   }
@@ -67,10 +72,17 @@ export class MetaTraining {
   /**
    * Trains from the start or from a checkpoint. The same configuration and adapter give the same bits, with or
    * without interruptions: everything random is a function of seed and iteration.
+   * @throws FileFormatError when the checkpoint was not made at the end of an episode of this configuration.
    */
   async run(hooks: MetaTrainHooks, from?: Checkpoint): Promise<MetaTrainResult> {
     const { trainer } = this;
     const { iterations, validation, patience } = this.#config;
+    if (from && from.iteration < iterations && from.iteration % trainer.unrollsPerEpisode !== 0) {
+      throw new FileFormatError(
+        `the checkpoint was made after ${from.iteration} meta-steps, inside an episode of ${trainer.unrollsPerEpisode}`,
+        "restore the run's own config.json, or start a new run",
+      );
+    }
     await trainer.prepare(from?.state);
     await this.#validator.prepare();
     let best = from?.best;
@@ -96,10 +108,12 @@ export class MetaTraining {
       if (iteration % trainer.unrollsPerEpisode !== 0 && iteration < iterations) continue;
       const due = iteration % validation.every === 0 || iteration === iterations;
       const slow = performance.now() - checkpointed > CHECKPOINT_MS;
-      if (!due && !slow && skippedInRow < patience && !hooks.shouldStop?.()) continue;
+      // Judged before the step under way is read, so that it does not depend on when checkpoints are written.
+      const failing = skippedInRow >= patience;
+      if (!due && !slow && !failing && !hooks.shouldStop?.()) continue;
       await settle();
       if (due) best = await this.#validate(iteration, best, hooks);
-      if (skippedInRow >= patience) stopped = 'not-finite';
+      if (failing) stopped = 'not-finite';
       else if (iteration < iterations && hooks.shouldStop?.()) stopped = 'asked';
       const state = await trainer.readState();
       hooks.onCheckpoint?.({ iteration, state, best, skippedInRow });

@@ -3,10 +3,12 @@ import { taskKeys } from '../data/threefry.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Program } from '../gpu/program.ts';
 import { type PendingRead, ReadbackRing, readTensors, submit, writeTensor } from '../gpu/readback.ts';
-import { type Tensor, TensorPool } from '../gpu/tensor.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { NO_CLIP, recordMetaAdam } from '../ops/metaAdam.ts';
+import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
 import { createLearned } from '../optimizers/create.ts';
 import type { LearnedOptimizer } from '../optimizers/optimizer.ts';
+import { PlanPool } from './plan.ts';
 import { createTasks, type TaskData } from './tasks.ts';
 import { Unroll } from './unroll.ts';
 
@@ -34,6 +36,11 @@ export interface TrainerState {
 
 /** Adam's constants for phi; the learning rate is the run's own. */
 const META_ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+/** Staging buffers: a meta-step is read while the next one runs. */
+const STAGING = 2;
+
+/** Makes the optimizee of a batch of tasks, its tensors planned in `pool`. */
+export type CreateOptimizee = (pool: TensorPool) => (tensors: TaskTensors) => Optimizee;
 
 /**
  * Meta-training on one device: truncated backpropagation through unrolls, one meta-Adam step each. Memory is
@@ -44,7 +51,7 @@ export class Trainer {
   readonly unroll: Unroll;
   readonly #context: GpuContext;
   readonly #config: TrainConfig;
-  readonly #pool: TensorPool;
+  readonly #pool: PlanPool;
   readonly #lossWeights: readonly number[];
   readonly #gradient: Tensor;
   readonly #m: Tensor;
@@ -53,10 +60,19 @@ export class Trainer {
   readonly #metaStep: Program;
   #ring: ReadbackRing | undefined;
 
-  constructor(context: GpuContext, config: TrainConfig, data: TaskData | undefined) {
+  /**
+   * @param createOptimizee what is trained on instead of the tasks that `config` names
+   * @throws LimitError when a tensor is larger than the device allows; nothing is allocated
+   */
+  constructor(
+    context: GpuContext,
+    config: TrainConfig,
+    data: TaskData | undefined,
+    createOptimizee: CreateOptimizee = (pool) => createTasks(pool, config.task, data, 'train', config.tasks),
+  ) {
     this.#context = context;
     this.#config = config;
-    this.#pool = new TensorPool(context);
+    this.#pool = new PlanPool(context);
     this.#lossWeights = lossWeightsOf(config);
     this.optimizer = createLearned(this.#pool, config.optimizer);
     const { shape } = this.optimizer.phi;
@@ -69,16 +85,18 @@ export class Trainer {
       tasks: config.tasks,
       steps: config.unroll,
       optimizer: this.optimizer,
-      createOptimizee: createTasks(this.#pool, config.task, data, 'train', config.tasks),
+      createOptimizee: createOptimizee(this.#pool),
       lossWeights: this.#lossWeights,
       metaGradient: this.#gradient,
     });
     this.#metaStep = new Program(context, 'meta-step');
+    this.#pool.requireFit(config.tasks, this.unroll.optimizee.parameters);
   }
 
-  /** Bytes that `prepare` takes. */
+  /** Bytes that `prepare` takes for tensors and readback. */
   get bytes(): number {
-    return this.#pool.bytes;
+    const staged = this.unroll.losses.bytes + this.#status.bytes;
+    return this.#pool.bytes + STAGING * staged;
   }
 
   /** Unrolls of one episode. */
@@ -106,7 +124,7 @@ export class Trainer {
       },
     );
     await Promise.all([this.unroll.prepare(), this.#metaStep.prepare()]);
-    this.#ring = new ReadbackRing(this.#context, [this.unroll.losses, this.#status], 2);
+    this.#ring = new ReadbackRing(this.#context, [this.unroll.losses, this.#status], STAGING);
     const phi = state?.phi ?? this.optimizer.initialPhi(this.#config.seed);
     writeTensor(this.#context, this.optimizer.phi, phi);
     if (!state) return;

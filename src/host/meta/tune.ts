@@ -1,5 +1,5 @@
 import type { GpuContext } from '../gpu/context.ts';
-import { createHandDesigned, type HandDesignedName } from '../optimizers/handDesigned.ts';
+import { createHandDesigned, type HandDesigned, type HandDesignedName } from '../optimizers/handDesigned.ts';
 import { Evaluator, type EvaluatorOptions } from './evaluator.ts';
 import { type LossMatrix, summarise } from './statistics.ts';
 
@@ -23,6 +23,27 @@ const FINE = [-3, -2, -1, 1, 2, 3].map((i) => 2 ** (i / 2));
 /** When the best is the largest or smallest rate tried, the grid is extended this many times at most. */
 const EXTENSIONS = 6;
 
+type TuningOptions = Omit<EvaluatorOptions, 'tasks'>;
+
+function tuningEvaluator(
+  context: GpuContext,
+  name: HandDesignedName,
+  options: TuningOptions,
+  tasks: number,
+): Evaluator<HandDesigned> {
+  return new Evaluator(context, { ...options, tasks: tasks * COARSE.length }, () => createHandDesigned(name));
+}
+
+/** Bytes of device memory that tuning on this many tasks takes. */
+export function tuningBytes(
+  context: GpuContext,
+  name: HandDesignedName,
+  options: TuningOptions,
+  tasks: number,
+): number {
+  return tuningEvaluator(context, name, options, tasks).bytes;
+}
+
 /**
  * The learning rate with the least mean loss at the horizon, on the tasks with these keys. A grid runs as one
  * batch: every rate on every task.
@@ -30,14 +51,12 @@ const EXTENSIONS = 6;
 export async function tuneLearningRate(
   context: GpuContext,
   name: HandDesignedName,
-  options: Omit<EvaluatorOptions, 'tasks'>,
+  options: TuningOptions,
   keys: Uint32Array,
   onProgress?: (share: number) => void,
 ): Promise<Tuned> {
   const tasks = keys.length / 2;
-  const evaluator = new Evaluator(context, { ...options, tasks: tasks * COARSE.length }, () =>
-    createHandDesigned(name),
-  );
+  const evaluator = tuningEvaluator(context, name, options, tasks);
   const trials = new Map<number, number>();
   const tryRates = async (rates: readonly number[], from: number, to: number) => {
     const grid = rates.map((rate) => ({ rate, keys }));

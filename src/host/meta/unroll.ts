@@ -1,10 +1,12 @@
+import { ConfigError } from '../errors.ts';
 import { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { coordinatesOf, coordinateTensor } from '../ops/coordinates.ts';
-import { recordAxpy } from '../ops/vector.ts';
+import { recordBroadcastRow } from '../ops/taskRows.ts';
 import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
-import type { BoundOptimizer, Optimizer } from '../optimizers/optimizer.ts';
+import type { BoundOptimizer, LearnedStart, Optimizer } from '../optimizers/optimizer.ts';
+import { UnrollBackward } from './unrollBackward.ts';
 
 export interface UnrollOptions {
   readonly pool: TensorPool;
@@ -20,6 +22,13 @@ export interface UnrollOptions {
   readonly lossWeights?: readonly number[];
   /** [P] f32: where the meta-gradient goes; needed with lossWeights. */
   readonly metaGradient?: Tensor;
+  /**
+   * Whether the meta-gradient also goes through the gradients g_t and losses f_t that the optimizer reads, by one
+   * exact Hessian-vector product a step. Without it (the default, first order) they count as constants.
+   */
+  readonly secondDerivatives?: boolean;
+  /** Leave dL/dtheta_0 of every task in `startAdjoint` even where no theta_0 is learned. */
+  readonly startAdjoint?: boolean;
 }
 
 /**
@@ -37,22 +46,28 @@ export class Unroll {
   readonly #theta: readonly Tensor[];
   readonly #gradients: readonly Tensor[];
   readonly #bound: BoundOptimizer;
-  readonly #options: UnrollOptions;
-  readonly #adjoint: Tensor | undefined;
+  readonly #theta0: LearnedStart | undefined;
+  readonly #backward: UnrollBackward | undefined;
+  readonly #draw: Program;
   readonly #reset: Program;
   readonly #carry: Program;
   readonly #run: Program;
 
+  /**
+   * @throws ConfigError when the optimizer has nothing to learn, when second derivatives are asked of an optimizee
+   * or optimizer without them, or when theta_0 was learned for another number of parameters.
+   */
   constructor(options: UnrollOptions) {
     const { pool, tasks, steps, optimizer } = options;
     const training = options.lossWeights !== undefined;
-    this.#options = options;
+    const secondDerivatives = training && options.secondDerivatives === true;
     this.#pool = pool;
     this.tasks = tasks;
     this.steps = steps;
     this.#tensors = {
       keys: pool.tensor('task keys', [tasks, 2], 'u32'),
       clock: pool.tensor('clock', [4], 'u32'),
+      secondDerivatives,
     };
     this.optimizee = options.createOptimizee(this.#tensors);
     const coordinates = coordinatesOf(tasks, this.optimizee.parameters);
@@ -60,9 +75,29 @@ export class Unroll {
       Array.from({ length: slots }, (_, slot) => coordinateTensor(pool, `${label} ${slot}`, coordinates));
     this.#theta = rows('theta', training ? steps + 1 : 2);
     this.#gradients = rows('gradient', training ? steps + 1 : 1);
-    this.#adjoint = training ? coordinateTensor(pool, 'adjoint of theta', coordinates) : undefined;
     this.losses = pool.tensor('losses', [steps + 1, tasks]);
-    this.#bound = optimizer.bind({ pool, coordinates, steps, training, clock: this.#tensors.clock });
+    const { clock } = this.#tensors;
+    this.#bound = optimizer.bind({ pool, coordinates, steps, training, secondDerivatives, clock });
+    this.#theta0 = optimizer.theta0;
+    if (this.#theta0) checkStart(this.#theta0, this.optimizee);
+    if (options.lossWeights) {
+      this.#backward = new UnrollBackward({
+        pool,
+        coordinates,
+        steps,
+        optimizer,
+        optimizee: this.optimizee,
+        bound: this.#bound,
+        losses: this.losses,
+        theta: this.#theta,
+        gradients: this.#gradients,
+        lossWeights: options.lossWeights,
+        metaGradient: options.metaGradient,
+        secondDerivatives,
+        startAdjoint: options.startAdjoint === true,
+      });
+    }
+    this.#draw = new Program(pool.context, 'draw of theta_0');
     this.#reset = new Program(pool.context, 'reset');
     this.#carry = new Program(pool.context, 'carry');
     this.#run = new Program(pool.context, training ? 'training unroll' : 'unroll');
@@ -73,22 +108,40 @@ export class Unroll {
     return this.#slot(this.#theta, this.steps);
   }
 
+  /** dL/dtheta_0 [B, N] in the first elements, after an unroll from fresh tasks; undefined when it is not made. */
+  get startAdjoint(): Tensor | undefined {
+    return this.#backward?.startAdjoint;
+  }
+
   /** Kernel dispatches of one unroll. */
   get dispatches(): number {
-    return this.#run.dispatches;
+    return this.#run.dispatches + (this.#backward?.atStart.dispatches ?? 0);
   }
 
   /** Records and compiles everything; after the pool is allocated. */
   async prepare(): Promise<void> {
-    this.optimizee.upload();
-    this.optimizee.recordReset(this.#reset, this.#slot(this.#theta, 0));
-    this.#bound.recordReset(this.#reset);
+    const { optimizee, tasks } = this;
     const [first, last] = [this.#slot(this.#theta, 0), this.#slot(this.#theta, this.steps)];
+    optimizee.upload();
+    optimizee.recordReset(this.#reset, first);
+    if (this.#theta0) {
+      const { tensor, parameters } = this.#theta0;
+      recordBroadcastRow(this.#reset, { row: tensor, rows: first }, { tasks, count: parameters });
+      optimizee.recordReset(this.#draw, first);
+      this.#draw.copy(first.view('theta of the first task', 0, [parameters]), tensor);
+    }
+    this.#bound.recordReset(this.#reset);
     if (first !== last) this.#carry.copy(last, first);
     this.#bound.recordCarry(this.#carry);
     this.#recordForward();
-    if (this.#options.lossWeights) this.#recordBackward(this.#options.lossWeights);
-    await Promise.all([this.#reset.prepare(), this.#carry.prepare(), this.#run.prepare()]);
+    this.#backward?.record(this.#run);
+    await Promise.all([
+      this.#draw.prepare(),
+      this.#reset.prepare(),
+      this.#carry.prepare(),
+      this.#run.prepare(),
+      this.#backward?.prepare(),
+    ]);
   }
 
   #recordForward(): void {
@@ -99,39 +152,12 @@ export class Unroll {
       const gradient = this.#slot(this.#gradients, t);
       optimizee.recordSample(program, t);
       optimizee.recordLoss(program, theta, losses, t);
-      if (t < steps || this.#adjoint) optimizee.recordGradient(program, theta, gradient);
+      if (t < steps || this.#backward) optimizee.recordGradient(program, theta, gradient);
       if (t < steps) {
-        this.#bound.recordStep(program, t, { theta, gradient, next: this.#slot(this.#theta, t + 1) });
+        const next = this.#slot(this.#theta, t + 1);
+        this.#bound.recordStep(program, t, { theta, gradient, losses, next });
       }
     }
-  }
-
-  /**
-   * First order (Andrychowicz et al. 2016): with the gradients g_s taken as constants, the adjoint of
-   * theta_t is the suffix sum of w_s g_s / B over s >= t; the optimizer turns it into dL/dphi.
-   */
-  #recordBackward(lossWeights: readonly number[]): void {
-    const { steps, tasks } = this;
-    const { backward } = this.#bound;
-    const adjoint = this.#adjoint;
-    const { metaGradient } = this.#options;
-    if (!backward || !adjoint || !metaGradient) {
-      throw new RangeError(`${this.#options.optimizer.description} has nothing to learn`);
-    }
-    const program = this.#run;
-    const add = (t: number, keep: number) => {
-      const weight = (lossWeights[t] ?? 0) / tasks;
-      if (weight !== 0 || keep === 0) {
-        recordAxpy(program, { x: this.#slot(this.#gradients, t), y: adjoint }, weight, keep);
-      }
-    };
-    backward.recordBegin(program);
-    add(steps, 0);
-    for (let t = steps - 1; t >= 0; t--) {
-      backward.recordStep(program, t, adjoint);
-      if (t > 0) add(t, 1);
-    }
-    backward.recordFinish(program, metaGradient);
   }
 
   /** Sets which tasks the next `encode` runs and how many steps of their episode came before. */
@@ -141,16 +167,26 @@ export class Unroll {
     writeTensor(context, this.#tensors.clock, Uint32Array.of(stepsBefore, 0, 0, 0));
   }
 
+  /**
+   * Writes a first value of a learned theta_0 into `encoder`: the starting point that the optimizee draws for the
+   * first of the tasks set. For fresh weights, once before training; without a learned theta_0 it does nothing.
+   */
+  encodeDrawTheta0(encoder: GPUCommandEncoder): void {
+    this.#draw.encode(encoder);
+  }
+
   /** Writes one unroll into `encoder`: from fresh tasks, or on from where the last one ended. */
   encode(encoder: GPUCommandEncoder, start: 'reset' | 'carry'): void {
     (start === 'reset' ? this.#reset : this.#carry).encode(encoder);
     this.#run.encode(encoder);
+    this.#backward?.encodeEnd(encoder, start);
   }
 
   /** As `encode` from fresh tasks, with a timestamp around every dispatch of the unroll. */
   encodeTimed(encoder: GPUCommandEncoder, querySet: GPUQuerySet, onStep: (name: string) => number): void {
     this.#reset.encode(encoder);
     this.#run.encodeTimed(encoder, querySet, onStep);
+    this.#backward?.atStart.encodeTimed(encoder, querySet, onStep);
   }
 
   #slot(ring: readonly Tensor[], t: number): Tensor {
@@ -158,4 +194,12 @@ export class Unroll {
     if (!tensor) throw new RangeError('an empty ring was read');
     return tensor;
   }
+}
+
+function checkStart({ parameters }: LearnedStart, optimizee: Optimizee): void {
+  if (parameters === optimizee.parameters) return;
+  throw new ConfigError(
+    `theta_0 was learned for ${parameters} parameters, and ${optimizee.description} has ${optimizee.parameters}`,
+    'run it on the architecture it was learned on, or run it without the learned theta_0: the shared weights fit any number of parameters',
+  );
 }

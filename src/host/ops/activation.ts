@@ -1,5 +1,6 @@
 import backwardCode from '../../shaders/activation/backward.wgsl?raw';
 import forwardCode from '../../shaders/activation/forward.wgsl?raw';
+import rBackwardCode from '../../shaders/activation/rBackward.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -20,6 +21,13 @@ export const activationBackwardKernel: Kernel = {
   name: 'activation/backward',
   code: backwardCode,
   tensors: { y: 'read', dy: 'read', dx: 'readWrite' },
+  params: { count4: 'u32', kind: 'u32' },
+};
+
+export const activationRBackwardKernel: Kernel = {
+  name: 'activation/rBackward',
+  code: rBackwardCode,
+  tensors: { y: 'read', ry: 'read', dy: 'read', rdy: 'read', rdx: 'readWrite' },
   params: { count4: 'u32', kind: 'u32' },
 };
 
@@ -45,6 +53,35 @@ export function recordActivationBackward(
 ): void {
   const count4 = tensors.y.length / 4;
   program.run(activationBackwardKernel, {
+    tensors,
+    params: { count4, kind: ACTIVATIONS.indexOf(activation) },
+    workgroups: [groupsOf64(count4)],
+  });
+}
+
+/** ry = rx * activation'(x), from the output y. The Jacobian is diagonal: tangents and adjoints pass it alike. */
+export function recordActivationRForward(
+  program: Program,
+  { y, rx, ry }: { readonly y: Tensor; readonly rx: Tensor; readonly ry: Tensor },
+  activation: Activation,
+): void {
+  recordActivationBackward(program, { y, dy: rx, dx: ry }, activation);
+}
+
+/** rdx = the tangent of dx, from the output y, its tangent ry, and dy with its tangent rdy. */
+export function recordActivationRBackward(
+  program: Program,
+  tensors: {
+    readonly y: Tensor;
+    readonly ry: Tensor;
+    readonly dy: Tensor;
+    readonly rdy: Tensor;
+    readonly rdx: Tensor;
+  },
+  activation: Activation,
+): void {
+  const count4 = tensors.y.length / 4;
+  program.run(activationRBackwardKernel, {
     tensors,
     params: { count4, kind: ACTIVATIONS.indexOf(activation) },
     workgroups: [groupsOf64(count4)],

@@ -1,6 +1,9 @@
 import backwardInputCode from '../../shaders/dense/backwardInput.wgsl?raw';
 import backwardWeightsCode from '../../shaders/dense/backwardWeights.wgsl?raw';
 import forwardCode from '../../shaders/dense/forward.wgsl?raw';
+import rBackwardInputCode from '../../shaders/dense/rBackwardInput.wgsl?raw';
+import rBackwardWeightsCode from '../../shaders/dense/rBackwardWeights.wgsl?raw';
+import rForwardCode from '../../shaders/dense/rForward.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -26,6 +29,27 @@ export const denseBackwardWeightsKernel: Kernel = {
   name: 'dense/backwardWeights',
   code: backwardWeightsCode,
   tensors: { x: 'read', dy: 'read', gradient: 'readWrite' },
+  params,
+};
+
+export const denseRForwardKernel: Kernel = {
+  name: 'dense/rForward',
+  code: rForwardCode,
+  tensors: { theta: 'read', v: 'read', x: 'read', rx: 'read', ry: 'readWrite' },
+  params,
+};
+
+export const denseRBackwardInputKernel: Kernel = {
+  name: 'dense/rBackwardInput',
+  code: rBackwardInputCode,
+  tensors: { theta: 'read', v: 'read', dy: 'read', rdy: 'read', rdx: 'readWrite' },
+  params,
+};
+
+export const denseRBackwardWeightsKernel: Kernel = {
+  name: 'dense/rBackwardWeights',
+  code: rBackwardWeightsCode,
+  tensors: { x: 'read', rx: 'read', dy: 'read', rdy: 'read', product: 'readWrite' },
   params,
 };
 
@@ -83,6 +107,79 @@ export function recordDenseBackwardWeights(
   const threads = Math.ceil((sizes.inputs + 1) / 4) * Math.ceil(sizes.outputs / 4);
   program.run(denseBackwardWeightsKernel, {
     tensors,
+    params: paramsOf(sizes),
+    workgroups: [groupsOf64(threads), sizes.tasks],
+  });
+}
+
+/**
+ * ry [B, outputs, rows] = the tangent of y along v [B, stride], with the tangent rx of x; leave rx out where x
+ * does not depend on theta.
+ */
+export function recordDenseRForward(
+  program: Program,
+  tensors: {
+    readonly theta: Tensor;
+    readonly v: Tensor;
+    readonly x: Tensor;
+    readonly rx: Tensor | undefined;
+    readonly ry: Tensor;
+  },
+  sizes: DenseSizes,
+): void {
+  const { theta, v, x, rx, ry } = tensors;
+  if (!rx) {
+    recordDenseForward(program, { theta: v, x, y: ry }, sizes);
+    return;
+  }
+  const threads = Math.ceil(sizes.outputs / 4) * (sizes.rows / 4);
+  program.run(denseRForwardKernel, {
+    tensors: { theta, v, x, rx, ry },
+    params: paramsOf(sizes),
+    workgroups: [groupsOf64(threads), sizes.tasks],
+  });
+}
+
+/** rdx [B, inputs, rows] = the tangent of dx along v [B, stride], with the tangent rdy of dy. */
+export function recordDenseRBackwardInput(
+  program: Program,
+  tensors: {
+    readonly theta: Tensor;
+    readonly v: Tensor;
+    readonly dy: Tensor;
+    readonly rdy: Tensor;
+    readonly rdx: Tensor;
+  },
+  sizes: DenseSizes,
+): void {
+  const threads = Math.ceil(sizes.inputs / 4) * (sizes.rows / 4);
+  program.run(denseRBackwardInputKernel, {
+    tensors,
+    params: paramsOf(sizes),
+    workgroups: [groupsOf64(threads), sizes.tasks],
+  });
+}
+
+/** product (this layer's elements) = the tangent of the weights' gradient; leave rx out where it is zero. */
+export function recordDenseRBackwardWeights(
+  program: Program,
+  tensors: {
+    readonly x: Tensor;
+    readonly rx: Tensor | undefined;
+    readonly dy: Tensor;
+    readonly rdy: Tensor;
+    readonly product: Tensor;
+  },
+  sizes: DenseSizes,
+): void {
+  const { x, rx, dy, rdy, product } = tensors;
+  if (!rx) {
+    recordDenseBackwardWeights(program, { x, dy: rdy, gradient: product }, sizes);
+    return;
+  }
+  const threads = Math.ceil((sizes.inputs + 1) / 4) * Math.ceil(sizes.outputs / 4);
+  program.run(denseRBackwardWeightsKernel, {
+    tensors: { x, rx, dy, rdy, product },
     params: paramsOf(sizes),
     workgroups: [groupsOf64(threads), sizes.tasks],
   });

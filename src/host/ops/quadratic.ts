@@ -1,5 +1,6 @@
 import backwardCode from '../../shaders/quadratic/backward.wgsl?raw';
 import forwardCode from '../../shaders/quadratic/forward.wgsl?raw';
+import rForwardCode from '../../shaders/quadratic/rForward.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -16,6 +17,13 @@ export const quadraticBackwardKernel: Kernel = {
   name: 'quadratic/backward',
   code: backwardCode,
   tensors: { W: 'read', residual: 'read', gradient: 'readWrite' },
+  params: { count: 'u32', dimension: 'u32' },
+};
+
+export const quadraticRForwardKernel: Kernel = {
+  name: 'quadratic/rForward',
+  code: rForwardCode,
+  tensors: { W: 'read', v: 'read', rresidual: 'readWrite' },
   params: { count: 'u32', dimension: 'u32' },
 };
 
@@ -41,6 +49,20 @@ export function recordQuadraticBackward(
 ): void {
   const count = tensors.residual.length;
   program.run(quadraticBackwardKernel, {
+    tensors,
+    params: { count, dimension },
+    workgroups: [groupsOf64(count)],
+  });
+}
+
+/** rresidual [B, D] = W v: the tangent of the residual along v [B, D]. */
+export function recordQuadraticRForward(
+  program: Program,
+  tensors: { readonly W: Tensor; readonly v: Tensor; readonly rresidual: Tensor },
+  dimension: number,
+): void {
+  const count = tensors.rresidual.length;
+  program.run(quadraticRForwardKernel, {
     tensors,
     params: { count, dimension },
     workgroups: [groupsOf64(count)],

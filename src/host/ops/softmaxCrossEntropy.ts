@@ -1,5 +1,6 @@
 import backwardCode from '../../shaders/softmaxCrossEntropy/backward.wgsl?raw';
 import forwardCode from '../../shaders/softmaxCrossEntropy/forward.wgsl?raw';
+import rBackwardCode from '../../shaders/softmaxCrossEntropy/rBackward.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -18,6 +19,13 @@ export const softmaxCrossEntropyBackwardKernel: Kernel = {
   name: 'softmaxCrossEntropy/backward',
   code: backwardCode,
   tensors: { logits: 'read', labels: 'read', dlogits: 'readWrite' },
+  params,
+};
+
+export const softmaxCrossEntropyRBackwardKernel: Kernel = {
+  name: 'softmaxCrossEntropy/rBackward',
+  code: rBackwardCode,
+  tensors: { logits: 'read', rlogits: 'read', rdlogits: 'readWrite' },
   params,
 };
 
@@ -50,6 +58,19 @@ export function recordSoftmaxCrossEntropyBackward(
   { tasks, classes, rows, batch }: SoftmaxSizes,
 ): void {
   program.run(softmaxCrossEntropyBackwardKernel, {
+    tensors,
+    params: { classes, rows, batch },
+    workgroups: [groupsOf64(rows), tasks],
+  });
+}
+
+/** rdlogits [B, classes, rows]: the tangent of dlogits along rlogits. */
+export function recordSoftmaxCrossEntropyRBackward(
+  program: Program,
+  tensors: { readonly logits: Tensor; readonly rlogits: Tensor; readonly rdlogits: Tensor },
+  { tasks, classes, rows, batch }: SoftmaxSizes,
+): void {
+  program.run(softmaxCrossEntropyRBackwardKernel, {
     tensors,
     params: { classes, rows, batch },
     workgroups: [groupsOf64(rows), tasks],

@@ -3,12 +3,7 @@ import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { type Activation, recordActivationBackward, recordActivationForward } from '../ops/activation.ts';
-import {
-  type DenseSizes,
-  recordDenseBackwardInput,
-  recordDenseBackwardWeights,
-  recordDenseForward,
-} from '../ops/dense.ts';
+import { recordDenseBackwardInput, recordDenseBackwardWeights, recordDenseForward } from '../ops/dense.ts';
 import { recordNormal, recordUniform } from '../ops/random.ts';
 import { recordReduceRows } from '../ops/reduce.ts';
 import {
@@ -16,6 +11,7 @@ import {
   recordSoftmaxCrossEntropyForward,
 } from '../ops/softmaxCrossEntropy.ts';
 import type { ExampleSource } from './examples.ts';
+import { type MlpLayer, planTangents, recordMlpHessianVector } from './mlpTangents.ts';
 import type { Optimizee, TaskTensors } from './optimizee.ts';
 
 /** Starting values: N(0, scale^2) for weights and biases, or U(-1/sqrt(in), 1/sqrt(in)) as torch.nn.Linear. */
@@ -28,16 +24,6 @@ export interface MlpSettings {
   readonly hidden: readonly number[];
   readonly activation: Activation;
   readonly initial: InitialValues;
-}
-
-/** One dense layer's tensors: its sizes, its input, z = W^T x + b, y = activation(z), and their adjoints. */
-interface Layer {
-  readonly sizes: DenseSizes;
-  readonly x: Tensor;
-  readonly z: Tensor;
-  readonly y: Tensor | undefined;
-  readonly dz: Tensor;
-  readonly dy: Tensor | undefined;
 }
 
 /** Parameters of a dense network of these widths: a weight [in, out] and a bias [out] a layer. */
@@ -54,7 +40,7 @@ export function createMlp(
   tasks: number,
   settings: MlpSettings,
   source: ExampleSource,
-  { keys }: TaskTensors,
+  { keys, secondDerivatives = false }: TaskTensors,
   givenTheta0?: Float32Array,
 ): Optimizee {
   const widths = [source.features, ...settings.hidden, source.classes];
@@ -64,6 +50,8 @@ export function createMlp(
   if (!last) throw new RangeError('a network needs at least one layer');
   const softmax = { tasks, classes: source.classes, batch: source.batch, rows: source.rows };
   const rowLoss = pool.tensor('row loss', [tasks, source.rows]);
+  const network = { layers, activation: settings.activation, labels: source.labels, softmax };
+  const tangents = secondDerivatives ? planTangents(pool, layers) : undefined;
   const theta0 = givenTheta0 ? pool.tensor('given theta0', [tasks, parameters]) : undefined;
 
   return {
@@ -98,6 +86,11 @@ export function createMlp(
         if (below) recordDenseBackwardInput(program, { theta, dy: dz, dx: below }, sizes);
       }
     },
+    ...(tangents && {
+      recordHessianVector(program: Program, theta: Tensor, v: Tensor, product: Tensor) {
+        recordMlpHessianVector(program, network, tangents, { theta, v, product });
+      },
+    }),
   };
 }
 
@@ -107,9 +100,9 @@ function planLayers(
   widths: readonly number[],
   stride: number,
   source: ExampleSource,
-): Layer[] {
+): MlpLayer[] {
   const { rows } = source;
-  const layers: Layer[] = [];
+  const layers: MlpLayer[] = [];
   let offset = 0;
   let x = source.x;
   for (const [index, outputs] of widths.slice(1).entries()) {
@@ -130,7 +123,7 @@ function recordStart(
   program: Program,
   keys: Tensor,
   theta: Tensor,
-  layers: readonly Layer[],
+  layers: readonly MlpLayer[],
   initial: InitialValues,
 ): void {
   for (const [index, { sizes }] of layers.entries()) {

@@ -7,6 +7,8 @@ export interface TaskTensors {
   readonly keys: Tensor;
   /** [4] u32: clock[0] is the number of steps of the episode before this unroll. */
   readonly clock: Tensor;
+  /** Whether `recordHessianVector` will be called: plan its tensors. */
+  readonly secondDerivatives?: boolean;
 }
 
 /**
@@ -30,8 +32,9 @@ export interface Optimizee {
   /** gradient [B, N] = the gradient of the loss last recorded, at the same theta. */
   recordGradient(program: Program, theta: Tensor, gradient: Tensor): void;
   /**
-   * product [B, N] = the Hessian of the loss last recorded times v, on the same minibatch. Absent when the
-   * optimizee has no R-kernels: second order is then refused by name.
+   * product [B, N] = the Hessian of the loss last recorded times v [B, N], at the same theta and minibatch.
+   * Absent when the optimizee has no R-kernels (second order is then refused by name) or was created without
+   * `secondDerivatives`.
    */
   recordHessianVector?(program: Program, theta: Tensor, v: Tensor, product: Tensor): void;
 }

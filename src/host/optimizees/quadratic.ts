@@ -1,7 +1,12 @@
 import { STREAMS } from '../data/threefry.ts';
+import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
-import { recordQuadraticBackward, recordQuadraticForward } from '../ops/quadratic.ts';
+import {
+  recordQuadraticBackward,
+  recordQuadraticForward,
+  recordQuadraticRForward,
+} from '../ops/quadratic.ts';
 import { recordNormal, recordUniform } from '../ops/random.ts';
 import { recordReduceRows } from '../ops/reduce.ts';
 import type { Optimizee, TaskTensors } from './optimizee.ts';
@@ -28,13 +33,14 @@ export function createQuadratic(
   pool: TensorPool,
   tasks: number,
   settings: QuadraticSettings,
-  { keys }: TaskTensors,
+  { keys, secondDerivatives = false }: TaskTensors,
   given?: GivenQuadratics,
 ): Optimizee {
   const { dimension, distribution, initialScale } = settings;
   const W = pool.tensor('quadratic W', [tasks, dimension, dimension]);
   const y = pool.tensor('quadratic y', [tasks, dimension]);
   const residual = pool.tensor('quadratic residual', [tasks, dimension]);
+  const rresidual = secondDerivatives ? pool.tensor('quadratic R residual', [tasks, dimension]) : undefined;
   const theta0 = given ? pool.tensor('given theta0', [tasks, dimension]) : undefined;
 
   return {
@@ -70,5 +76,11 @@ export function createQuadratic(
     recordGradient(program, _theta, gradient) {
       recordQuadraticBackward(program, { W, residual, gradient }, dimension);
     },
+    ...(rresidual && {
+      recordHessianVector(program: Program, _theta: Tensor, v: Tensor, product: Tensor) {
+        recordQuadraticRForward(program, { W, v, rresidual }, dimension);
+        recordQuadraticBackward(program, { W, residual: rresidual, gradient: product }, dimension);
+      },
+    }),
   };
 }

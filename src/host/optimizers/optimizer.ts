@@ -10,15 +10,39 @@ export interface Binding {
   readonly steps: number;
   /** Keep the states of all steps, for a backward pass; otherwise only what the next step needs. */
   readonly training: boolean;
+  /** The backward pass must also deliver `inputAdjoints`; only with `training`. */
+  readonly secondDerivatives?: boolean;
   /** [4] u32: clock[0] is the number of steps of the episode before this unroll. */
   readonly clock: Tensor;
 }
 
-/** The tensors of one step: theta_t [M], g_t [M] -> theta_{t+1} [M]. */
-export interface StepTensors {
+/** What step t is given. */
+export interface StepInputs {
+  /** theta_t [M] */
   readonly theta: Tensor;
+  /** g_t [M] */
   readonly gradient: Tensor;
+  /** [T + 1, B]: row t holds the loss of every task at theta_t. An unroll gives it; only some optimizers read it. */
+  readonly losses?: Tensor;
+}
+
+/** The tensors of one step: its inputs and theta_{t+1} [M]. */
+export interface StepTensors extends StepInputs {
   readonly next: Tensor;
+}
+
+/** The tensors of one step back: the step's inputs and the adjoint [M] of theta. */
+export interface BackwardTensors extends StepInputs {
+  /** Holds dL/dtheta_{t+1}; becomes dL/dtheta_t along the optimizer's own path. */
+  readonly adjoint: Tensor;
+}
+
+/** Adjoints of what a step was given, which second order takes back through the optimizee. */
+export interface InputAdjoints {
+  /** [M]: of g_t. */
+  readonly gradient: Tensor;
+  /** [B]: of the loss of every task; absent when the optimizer does not read it. */
+  readonly loss?: Tensor;
 }
 
 /** An optimizer at work on one batch of coordinates. It records kernels and never sees the optimizee. */
@@ -38,19 +62,32 @@ export interface BackwardFace {
   /** Adjoints of the last states: zero, the graph is cut between unrolls. */
   recordBegin(program: Program): void;
   /**
-   * One step back. `adjoint` [M] holds dL/dtheta_{t+1} and is turned into dL/dtheta_t along the optimizer's
-   * own path; what the loss of step t adds is the unroll's business.
+   * One step back: the adjoint of theta along the optimizer's own path, and where second order is wanted the
+   * `inputAdjoints` of this step. What the loss and the optimizee add is the unroll's business.
    */
-  recordStep(program: Program, step: number, adjoint: Tensor): void;
-  /** gradient [P] = dL/dphi, after the first step. */
+  recordStep(program: Program, step: number, tensors: BackwardTensors): void;
+  /** gradient [P] = dL/dphi, after the first step; theta_0's part of it, if there is one, is left alone. */
   recordFinish(program: Program, gradient: Tensor): void;
+  /** Overwritten by every `recordStep`. Absent without `secondDerivatives`, and where they are not built. */
+  readonly inputAdjoints?: InputAdjoints;
 }
 
 /** Anything that can be bound to coordinates and run. */
 export interface Optimizer {
   /** For reports: 'l2l 2x20, log-sign p=10' or 'adam'. */
   readonly description: string;
+  /** Where every task starts, instead of where the optimizee would. */
+  readonly theta0?: LearnedStart;
   bind(binding: Binding): BoundOptimizer;
+}
+
+/** A learned starting point theta_0: one number a parameter of one architecture, the same for all tasks. */
+export interface LearnedStart {
+  /** [N]: the part of phi from `offset` on. */
+  readonly tensor: Tensor;
+  readonly offset: number;
+  /** N */
+  readonly parameters: number;
 }
 
 /** A named block of phi, with the shape it has in PyTorch-named weight files. */
@@ -59,11 +96,11 @@ export interface NamedWeights {
   readonly data: Float32Array;
 }
 
-/** An optimizer with weights phi, shared by every coordinate of every task. */
+/** An optimizer with weights phi, shared by every coordinate of every task; theta_0, where learned, comes last. */
 export interface LearnedOptimizer extends Optimizer {
-  /** phi [P] f32 in the kernels' layout, zero-padded between blocks. */
+  /** phi [P] f32 in the kernels' layout, zero-padded between blocks: all that meta-training learns. */
   readonly phi: Tensor;
-  /** Number of weights as the papers count them: one bias a layer. */
+  /** Number of shared weights as the papers count them: one bias a layer, theta_0 not counted. */
   readonly weightCount: number;
   /** Fresh weights from a seed. */
   initialPhi(seed: number): Float32Array;

@@ -27,10 +27,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let at = id.y * params.rows + row;
   var value = vec4f(0.0);
   for (var q = 0u; q < 4u; q++) {
-    if (row + q < params.batch) {
-      let image = indices[at + q];
-      value[q] = pixel(image, feature);
-      if (feature == 0u) { labels[at + q] = (classes[image >> 2u] >> ((image & 3u) * 8u)) & 255u; }
+    let image = indices[at + q];
+    let counts = row + q < params.batch;
+    if (counts) { value[q] = pixel(image, feature); }
+    if (feature == 0u) {
+      let label = (classes[image >> 2u] >> ((image & 3u) * 8u)) & 255u;
+      labels[at + q] = select(0u, label, counts);
     }
   }
   x[id.y * params.features * rows4 + id.x] = value;

@@ -14,22 +14,8 @@ struct Params { count4: u32, kind: u32, p: f32, threshold: f32, gain: f32 }
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.count4) { return; }
+  let how = Preprocess(params.kind, params.p, params.threshold, params.gain);
   let x = g[id.x];
-  let size = abs(x);
-  switch (params.kind) {
-    case 0u: { u[id.x] = x; }
-    case 1u: {
-      let large = size >= vec4f(params.threshold);
-      let logarithm = log(max(size, vec4f(params.threshold))) / params.p;
-      u[id.x] = select(vec4f(-1.0), logarithm, large);
-      u[params.count4 + id.x] = select(params.gain * x, sign(x), large);
-    }
-    default: {
-      // Not max and clamp: they may return a bound for NaN.
-      let logarithm = log(size + 1.1920928955078125e-7) / params.p;
-      let scaled = x * params.gain;
-      u[id.x] = select(logarithm, vec4f(-1.0), logarithm < vec4f(-1.0));
-      u[params.count4 + id.x] = select(scaled, sign(scaled), abs(scaled) > vec4f(1.0));
-    }
-  }
+  u[id.x] = firstFeature(x, how);
+  if (params.kind != 0u) { u[params.count4 + id.x] = secondFeature(x, how); }
 }

@@ -12,12 +12,19 @@ import {
   recordLstmBackwardWeights,
   recordLstmForward,
 } from '../../ops/lstm.ts';
-import { preprocessFeatures, recordPreprocess } from '../../ops/preprocess.ts';
+import {
+  describePreprocess,
+  preprocessFeatures,
+  recordPreprocess,
+  recordPreprocessBackward,
+} from '../../ops/preprocess.ts';
 import { recordReducePartials } from '../../ops/reduce.ts';
 import { recordFill } from '../../ops/vector.ts';
+import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
+import { pick } from '../ring.ts';
 import { type L2lLayout, type L2lSettings, l2lLayout } from './layout.ts';
-import { fromNamed, initialPhi, toNamed } from './weights.ts';
+import { initialPhi, namedBlocks } from './weights.ts';
 
 /** Chunks of coordinates whose shares of the weights' gradient are summed apart, then added in order. */
 const CHUNKS = 64;
@@ -29,26 +36,22 @@ const CHUNKS = 64;
 export function createL2l(pool: TensorPool, settings: L2lSettings): LearnedOptimizer {
   const layout = l2lLayout(settings);
   const phi = pool.tensor('phi', [layout.length]);
+  const blocks = namedBlocks(layout);
   return {
     description: describe(settings),
     phi,
     weightCount: layout.weightCount,
     initialPhi: (seed) => initialPhi(layout, seed),
-    toNamed: (values) => toNamed(layout, values, 'zero'),
-    gradientToNamed: (gradient) => toNamed(layout, gradient, 'same'),
-    fromNamed: (weights, source) => fromNamed(layout, weights, source),
+    toNamed: (values) => toNamed(blocks, values, 'zero'),
+    gradientToNamed: (gradient) => toNamed(blocks, gradient, 'same'),
+    fromNamed: (weights, source) => fromNamed(blocks, layout.length, weights, source, 'l2l'),
     bind: (binding) => bindL2l(binding, settings, layout, phi),
   };
 }
 
 function describe({ layers, hidden, preprocess, outputScale }: L2lSettings): string {
   const size = layers === 0 ? 'linear' : `${layers}x${hidden}`;
-  const how = {
-    none: () => 'raw gradient',
-    'log-sign': () => `log-sign p=${'p' in preprocess ? preprocess.p : ''}`,
-    clamp: () => `clamp k=${'k' in preprocess ? preprocess.k : ''}`,
-  }[preprocess.kind]();
-  return `l2l ${size}, ${how}, scale ${outputScale}`;
+  return `l2l ${size}, ${describePreprocess(preprocess)}, scale ${outputScale}`;
 }
 
 /** States of one layer: slot t holds what step t reads, slot t + 1 what it writes. */
@@ -58,7 +61,7 @@ interface LayerStates {
 }
 
 function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi: Tensor): BoundOptimizer {
-  const { pool, coordinates, steps, training } = binding;
+  const { pool, coordinates, steps, training, secondDerivatives } = binding;
   const { mp4 } = coordinates;
   const stateSlots = training ? steps + 1 : 2;
   const inputSlots = training ? steps : 1;
@@ -124,6 +127,8 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
     partials.view(`${label} partials`, offset * CHUNKS, [length * CHUNKS]);
   const layerPartials = layout.layers.map(({ name, offset, length }) => partialsOf(name, offset, length));
   const outputPartials = partialsOf('output', layout.output.offset, layout.output.length);
+  const du = secondDerivatives ? plan('du', preprocessFeatures(settings.preprocess)) : undefined;
+  const dg = secondDerivatives ? plan('dg', 1) : undefined;
 
   const backward: BackwardFace = {
     recordBegin(program) {
@@ -132,18 +137,13 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
         recordFill(program, dc);
       }
     },
-    recordStep(program, step, adjoint) {
+    recordStep(program, step, { gradient, adjoint }) {
       const numbers = { chunks: CHUNKS, accumulate: step < steps - 1 };
       const outputTensors = { h: top(step), dnext: adjoint, partials: outputPartials };
       recordCoordinateOutputBackwardWeights(program, outputTensors, outputSizes, numbers);
-      const highest = adjoints.at(-1);
-      if (highest) {
-        recordCoordinateOutputBackward(
-          program,
-          { weights: output, dnext: adjoint, dh: highest.dh },
-          outputSizes,
-        );
-      }
+      if (du && states.length === 0) recordFill(program, du);
+      const dh = adjoints.at(-1)?.dh ?? du;
+      if (dh) recordCoordinateOutputBackward(program, { weights: output, dnext: adjoint, dh }, outputSizes);
       for (let layer = states.length - 1; layer >= 0; layer--) {
         const { h, c } = pick(states, layer);
         const { dh, dc } = pick(adjoints, layer);
@@ -160,25 +160,23 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
           numbers,
         );
         const back = { weights: pick(weights, layer), dGates };
-        const lower = adjoints[layer - 1];
-        if (lower) {
-          const numbersX = { of: 'x', accumulate: true } as const;
-          recordLstmBackwardInputs(program, { ...back, dInput: lower.dh }, sizes, numbersX);
+        const dInput = layer === 0 ? du : pick(adjoints, layer - 1).dh;
+        if (dInput) {
+          const numbersX = { of: 'x', accumulate: layer > 0 } as const;
+          recordLstmBackwardInputs(program, { ...back, dInput }, sizes, numbersX);
         }
         const numbersH = { of: 'hPrev', accumulate: false } as const;
         recordLstmBackwardInputs(program, { ...back, dInput: dh }, sizes, numbersH);
+      }
+      if (du && dg) {
+        const numbersG = { firstRow: 0, accumulate: false };
+        recordPreprocessBackward(program, { g: gradient, du, dg }, settings.preprocess, numbersG);
       }
     },
     recordFinish(program: Program, gradient: Tensor) {
       recordReducePartials(program, { partials, target: gradient }, CHUNKS);
     },
+    ...(dg && { inputAdjoints: { gradient: dg } }),
   };
   return { ...bound, backward };
-}
-
-/** Element `index` of a list or, where it is a ring, of the ring. */
-function pick<T>(ring: readonly T[], index: number): T {
-  const value = ring[index % ring.length];
-  if (value === undefined) throw new RangeError('an empty ring was read');
-  return value;
 }

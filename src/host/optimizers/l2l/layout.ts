@@ -1,6 +1,8 @@
 import { outputWeights } from '../../ops/coordinateOutput.ts';
-import { lstmRow, lstmWindow } from '../../ops/lstm.ts';
+import { lstmWindow } from '../../ops/lstm.ts';
 import { type Preprocess, preprocessFeatures } from '../../ops/preprocess.ts';
+import { type LstmBlock, lstmBlock } from '../lstmBlock.ts';
+import { alignedLength } from '../namedBlocks.ts';
 
 /** Settings of the coordinate-wise LSTM of Andrychowicz et al. 2016. */
 export interface L2lSettings {
@@ -11,18 +13,9 @@ export interface L2lSettings {
   readonly outputScale: number;
 }
 
-/** One LSTM layer inside phi: [hidden, inputs + hidden + 1] vec4f (gates i, f, g, o), at `offset` f32. */
-export interface LayerBlock {
-  readonly name: string;
-  readonly inputs: number;
-  readonly hidden: number;
-  readonly offset: number;
-  readonly length: number;
-}
-
 /** Where everything lies in phi. Blocks start at multiples of 64 f32, so each can be bound on its own. */
 export interface L2lLayout {
-  readonly layers: readonly LayerBlock[];
+  readonly layers: readonly LstmBlock[];
   /** [inputs + 1] f32: weights, then the bias, padded to vec4f. */
   readonly output: { readonly inputs: number; readonly offset: number; readonly length: number };
   /** vec4f of phi that an LSTM kernel binds: the most that any layer needs, so that layers share pipelines. */
@@ -33,22 +26,20 @@ export interface L2lLayout {
   readonly weightCount: number;
 }
 
-const aligned = (length: number) => 64 * Math.ceil(length / 64);
-
 export function l2lLayout({ layers, hidden, preprocess }: L2lSettings): L2lLayout {
-  const blocks: LayerBlock[] = [];
+  const blocks: LstmBlock[] = [];
   let offset = 0;
   let inputs = preprocessFeatures(preprocess);
   for (let layer = 0; layer < layers; layer++) {
-    const length = hidden * lstmRow({ inputs, hidden }) * 4;
-    blocks.push({ name: `lstm.${layer}`, inputs, hidden, offset, length });
-    offset += aligned(length);
+    const block = lstmBlock(`lstm.${layer}`, inputs, hidden, offset);
+    blocks.push(block);
+    offset += alignedLength(block.length);
     inputs = hidden;
   }
   const output = { inputs, offset, length: outputWeights(inputs) };
   const window = Math.max(1, ...blocks.map(lstmWindow));
   const lastStart = Math.max(0, ...blocks.map((block) => block.offset + block.length));
   const weightCount = blocks.reduce((sum, block) => sum + block.length, inputs + 1);
-  const length = aligned(Math.max(offset + output.length, lastStart + 4 * window));
+  const length = alignedLength(Math.max(offset + output.length, lastStart + 4 * window));
   return { layers: blocks, output, window, length, weightCount };
 }

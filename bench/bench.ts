@@ -1,0 +1,160 @@
+import { join } from 'node:path';
+import { CoordwiseError, type GpuContext } from '../src/host/index.ts';
+import { checkCases } from './cases.ts';
+import { type Check, holds } from './check.ts';
+import { describeEnvironment, repositoryFolder } from './environment.ts';
+import { type FirstRun, firstRun, interleave, type Samples } from './measure.ts';
+import type { MetaIteration } from './metaIteration.ts';
+import { checkLine, megabytes } from './print.ts';
+import { profileUnroll, whyNoProfile } from './profile.ts';
+import type { Rate } from './rates.ts';
+import type { BenchResult } from './result.ts';
+import { median } from './statistics.ts';
+import type { Timed, Workload } from './workload.ts';
+
+export interface Benches {
+  readonly workloads: readonly Workload[];
+  /** The multiply-add rate among them. */
+  readonly rates: readonly Rate[];
+  /** The workload whose kernels are timed one by one; absent for none. */
+  readonly profiled: MetaIteration | undefined;
+}
+
+export interface BenchOptions {
+  /** Timed runs of each after the first. */
+  readonly runs: number;
+  /** A rate is measured over about this long a run, so that starting the kernel does not count. */
+  readonly rateMs: number;
+  /** Where progress goes, a line at a time. */
+  readonly say: (line: string) => void;
+}
+
+const PROFILED_RUNS = 3;
+
+/**
+ * First runs, checks of what they left, then interleaved timed runs and a profile; gives the benches' memory back.
+ * @throws CoordwiseError when a check fails; nothing has been timed then.
+ */
+export async function runBench(
+  context: GpuContext,
+  { workloads, rates, profiled }: Benches,
+  { runs, rateMs, say }: BenchOptions,
+): Promise<BenchResult> {
+  const environment = describeEnvironment(context);
+  const benches: Timed[] = [...workloads, ...rates];
+  try {
+    for (const { name, description, bytes } of workloads) {
+      say(`${name}: ${description}; ${megabytes(bytes)} MB on the device`);
+    }
+    const first = new Map<string, FirstRun>();
+    for (const bench of benches) first.set(bench.name, await firstRun(bench));
+    const checks = await runChecks(context, benches, say);
+    for (const rate of rates) await rate.calibrate(rateMs);
+    say(`Timing ${runs} interleaved runs of ${benches.map(({ name }) => name).join(', ')}`);
+    const samples = await interleave(benches, runs);
+    const profile = await profileKernels(context, profiled);
+    const measured = (name: string): Measured => {
+      const ofFirst = first.get(name);
+      const ofRuns = samples.get(name);
+      if (!ofFirst || !ofRuns) throw new RangeError(`${name} was not measured`);
+      return { ...ofFirst, ...ofRuns };
+    };
+    const rateResults = rates.map((rate) => rateResult(rate, measured(rate.name)));
+    const fma = rateResults.find(({ name }) => name === 'fma')?.median ?? Number.NaN;
+    return {
+      format: 'coordwise-bench-1',
+      ...environment,
+      runs,
+      checks,
+      rates: rateResults,
+      workloads: workloads.map((workload) => workloadResult(workload, measured(workload.name), fma)),
+      ...profile,
+    };
+  } finally {
+    for (const bench of benches) bench.destroy();
+  }
+}
+
+/** All checks, printed one a line. */
+async function runChecks(
+  context: GpuContext,
+  benches: readonly Timed[],
+  say: (line: string) => void,
+): Promise<Check[]> {
+  say('Relative errors of the numbers, before anything is timed:');
+  const sources = [
+    () => checkCases(context, join(repositoryFolder(), 'tests', 'cases')),
+    ...benches.map((bench) => () => bench.check()),
+  ];
+  const checks: Check[] = [];
+  for (const source of sources) {
+    for (const check of await source()) {
+      checks.push(check);
+      say(checkLine(check));
+    }
+  }
+  const failed = checks.filter((check) => !holds(check));
+  if (failed.length > 0) {
+    throw new CoordwiseError(
+      `${failed.length} of ${checks.length} checks failed (${failed.map(({ name }) => name).join('; ')}), so nothing was timed`,
+      'run `npm test`, which says which kernel is wrong',
+    );
+  }
+  return checks;
+}
+
+async function profileKernels(
+  context: GpuContext,
+  profiled: MetaIteration | undefined,
+): Promise<Pick<BenchResult, 'profile' | 'noProfile'>> {
+  if (!profiled) return { profile: null, noProfile: 'W1 was not asked for' };
+  const { unroll } = profiled.trainer;
+  const noProfile = whyNoProfile(context, unroll);
+  if (noProfile) return { profile: null, noProfile };
+  const profile = await profileUnroll(context, unroll, PROFILED_RUNS);
+  return { profile: { ...profile, kernels: [...profile.kernels] } };
+}
+
+type Measured = FirstRun & Samples;
+
+function rateResult(rate: Rate, { firstRunMs, ms, cpuMs }: Measured): BenchResult['rates'][number] {
+  const { name, unit, description, amount } = rate;
+  const perSecond = (time: number) => amount / time / 1e6;
+  return {
+    name,
+    unit,
+    description,
+    amount,
+    median: perSecond(median(ms)),
+    best: perSecond(Math.min(...ms)),
+    firstRunMs,
+    samplesMs: ms,
+    cpuMs: median(cpuMs),
+  };
+}
+
+function workloadResult(
+  { name, description, coordinateSteps, flop, bytes }: Workload,
+  { dispatches, submits, firstRunMs, ms, cpuMs }: Measured,
+  fma: number,
+): BenchResult['workloads'][number] {
+  const medianMs = median(ms);
+  const gflops = flop / medianMs / 1e6;
+  return {
+    name,
+    description,
+    coordinateSteps,
+    flop,
+    bytes,
+    dispatches,
+    submits,
+    firstRunMs,
+    medianMs,
+    minMs: Math.min(...ms),
+    samplesMs: ms,
+    cpuMs: median(cpuMs),
+    coordinateStepsPerSecond: coordinateSteps / (medianMs / 1000),
+    gflops,
+    percentOfFma: (100 * gflops) / fma,
+  };
+}

@@ -1,0 +1,105 @@
+import {
+  CoordwiseError,
+  type GpuContext,
+  type ImageSet,
+  readTensors,
+  type TaskData,
+  type TrainConfig,
+  Trainer,
+  taskKeys,
+  taskParameters,
+} from '../src/host/index.ts';
+import type { Check } from './check.ts';
+import { l2lFlop, mlpFlop, quadraticFlop } from './counts.ts';
+import { drawQuadratics, redrawTheta0 } from './draw.ts';
+import { checkMlpLosses, checkQuadratics } from './metaChecks.ts';
+import { namedTensors, referencePreprocess } from './reference.ts';
+import type { Workload } from './workload.ts';
+
+/** A workload that goes through the trainer; its unroll can be profiled. */
+export interface MetaIteration extends Workload {
+  readonly trainer: Trainer;
+}
+
+/**
+ * One whole meta-iteration through the trainer of meta-training: fresh tasks, an unroll forward and backward,
+ * Adam on phi, and the losses read back. One episode is one unroll, so every run does the same work.
+ */
+export function createMetaIteration(
+  context: GpuContext,
+  name: string,
+  config: TrainConfig,
+  data?: TaskData,
+): MetaIteration {
+  const trainer = new Trainer(context, config, data);
+  const { task, tasks, unroll: steps, optimizer } = config;
+  const sizes = { inputs: optimizer.preprocess.kind === 'none' ? 1 : 2, ...optimizer };
+  const coordinateSteps = tasks * taskParameters(task) * steps;
+  const { forward, backward } = l2lFlop(sizes);
+  let iteration = 0;
+  return {
+    name,
+    trainer,
+    description: `one meta-iteration of ${tasks} x ${trainer.unroll.optimizee.description}, T=${steps}, by ${trainer.optimizer.description}`,
+    coordinateSteps,
+    flop: coordinateSteps * (forward + backward) + tasks * (steps + 1) * lossFlop(config),
+    bytes: trainer.bytes,
+    prepare: () => trainer.prepare(),
+    async run() {
+      const { metaLoss, skipped } = await trainer.submit(iteration).read();
+      if (skipped || !Number.isFinite(metaLoss)) {
+        throw new CoordwiseError(
+          `${name}: meta-iteration ${iteration} gave the meta-loss ${metaLoss} and was not taken`,
+          'its numbers are wrong: run `npm test`, which says where',
+        );
+      }
+      iteration++;
+    },
+    check: () => checkFirstRun(context, name, trainer, config, data),
+    destroy: () => trainer.destroy(),
+  };
+}
+
+/** FLOP of one loss and gradient of one task. */
+function lossFlop({ task }: TrainConfig): number {
+  if (task.kind === 'quadratic') return quadraticFlop(task.dimension);
+  return mlpFlop([task.resolution ** 2, ...task.hidden, 10], task.batch);
+}
+
+/** Compares what the first meta-iteration left in the trainer's unroll with the float64 reference. */
+async function checkFirstRun(
+  context: GpuContext,
+  name: string,
+  trainer: Trainer,
+  config: TrainConfig,
+  data: TaskData | undefined,
+): Promise<Check[]> {
+  const { task, tasks, unroll: steps, optimizer: settings, seed } = config;
+  const keys = taskKeys(seed, 'train', 0, tasks);
+  const count = tasks * taskParameters(task);
+  const tensors = [trainer.unroll.losses, trainer.unroll.theta];
+  const [losses = new Float32Array(), thetaT = new Float32Array()] = await readTensors(context, tensors);
+  const unrolled = { name, tasks, steps, losses, thetaT: thetaT.subarray(0, count) };
+  if (task.kind === 'mlp') {
+    if (!data) throw new RangeError(`${name} needs images`);
+    const theta0 = await redrawTheta0(context, trainer);
+    const images: ImageSet = data.train;
+    const shape = {
+      sizes: [task.resolution ** 2, ...task.hidden, images.classes],
+      activation: task.activation,
+    };
+    return checkMlpLosses({ ...unrolled, theta0, keys, images, batch: task.batch, shape });
+  }
+  const problems = await drawQuadratics(context, task, keys);
+  const { m } = await trainer.readState();
+  return checkQuadratics({
+    ...unrolled,
+    ...problems,
+    dimension: task.dimension,
+    phi: namedTensors(trainer.optimizer.toNamed(trainer.optimizer.initialPhi(seed))),
+    // After one step of meta-Adam without a clip, m is 1 - beta1 = 0.1 of the meta-gradient.
+    gradient: namedTensors(trainer.optimizer.gradientToNamed(m.map((value) => value / 0.1))),
+    preprocess: referencePreprocess(settings.preprocess),
+    outputScale: settings.outputScale,
+  });
+}

@@ -1,0 +1,13 @@
+import type { LearnedOptimizer, OptimizerConfig } from '../src/host/index.ts';
+import type { NamedTensors } from '../src/reference/lstm.ts';
+import type { Preprocess } from '../src/reference/preprocess.ts';
+
+/** Weights under PyTorch's names, as the float64 reference takes them. */
+export function namedTensors(named: ReturnType<LearnedOptimizer['toNamed']>): NamedTensors {
+  return Object.fromEntries([...named].map(([name, { data }]) => [name, data]));
+}
+
+/** The engine's setting under the reference's name. */
+export function referencePreprocess(setting: OptimizerConfig['preprocess']): Preprocess {
+  return setting.kind === 'none' ? { kind: 'identity' } : setting;
+}

@@ -1,0 +1,100 @@
+import * as z from 'zod';
+
+const positive = z.number().positive();
+const count = z.int().min(1);
+const samples = z.array(positive).min(1);
+
+const kernelTime = z.strictObject({
+  kernel: z.string(),
+  calls: count,
+  ms: z.number().nonnegative(),
+  share: z.number().min(0).max(1),
+});
+
+/** What `npm run bench` writes; times in ms, to completion on the device. */
+export const benchResultSchema = z.strictObject({
+  format: z.literal('coordwise-bench-1'),
+  date: z.iso.datetime(),
+  adapter: z.strictObject({
+    description: z.string().min(1),
+    vendor: z.string(),
+    architecture: z.string(),
+    kind: z.enum(['gpu', 'software']),
+    subgroupMinSize: z.number(),
+    subgroupMaxSize: z.number(),
+  }),
+  versions: z.strictObject({
+    coordwise: z.string(),
+    node: z.string(),
+    webgpu: z.string().optional(),
+    mesa: z.string().optional(),
+  }),
+  /** With `+` where files differ from it; absent outside a git checkout. */
+  commit: z.string().optional(),
+  machine: z.strictObject({
+    processor: z.string(),
+    threads: count,
+    /** Of the minute before the bench began: above 0.5, something else was using the machine. */
+    loadAverage: z.number().nonnegative(),
+  }),
+  /** Timed runs of each, after the first. */
+  runs: count,
+  checks: z.array(
+    z.strictObject({
+      name: z.string(),
+      against: z.string(),
+      error: z.number().nonnegative(),
+      tolerance: z.number().nonnegative(),
+    }),
+  ),
+  rates: z.array(
+    z.strictObject({
+      name: z.enum(['fma', 'copy']),
+      unit: z.enum(['GFLOP/s', 'GB/s']),
+      description: z.string(),
+      /** FLOP or bytes of one run. */
+      amount: positive,
+      median: positive,
+      best: positive,
+      firstRunMs: positive,
+      samplesMs: samples,
+      /** Median processor time of a run. */
+      cpuMs: z.number().nonnegative(),
+    }),
+  ),
+  workloads: z.array(
+    z.strictObject({
+      name: z.string(),
+      description: z.string(),
+      coordinateSteps: count,
+      /** Useful FLOP of one run; what is computed twice counts once. */
+      flop: positive,
+      bytes: count,
+      dispatches: count,
+      submits: count,
+      firstRunMs: positive,
+      medianMs: positive,
+      minMs: positive,
+      samplesMs: samples,
+      /** Median processor time of a run, all threads together: on a software adapter, its own work. */
+      cpuMs: z.number().nonnegative(),
+      /** From the median. */
+      coordinateStepsPerSecond: positive,
+      gflops: positive,
+      percentOfFma: positive,
+    }),
+  ),
+  /** Of W1's unroll; null where it was not measured. */
+  profile: z
+    .strictObject({
+      runs: count,
+      kernelMs: z.number().nonnegative(),
+      spanMs: z.number().nonnegative(),
+      kernels: z.array(kernelTime).min(1),
+    })
+    .nullable(),
+  /** Why there is no profile. */
+  noProfile: z.string().optional(),
+});
+
+export type BenchResult = z.infer<typeof benchResultSchema>;

@@ -1,0 +1,35 @@
+import { lstmRow } from '../ops/lstm.ts';
+import { type NamedBlock, namedBlock } from './namedBlocks.ts';
+
+/** One LSTM layer inside phi: [hidden, inputs + hidden + 1] vec4f (gates i, f, g, o), at `offset` f32. */
+export interface LstmBlock {
+  readonly name: string;
+  readonly inputs: number;
+  readonly hidden: number;
+  readonly offset: number;
+  readonly length: number;
+}
+
+export function lstmBlock(name: string, inputs: number, hidden: number, offset: number): LstmBlock {
+  return { name, inputs, hidden, offset, length: hidden * lstmRow({ inputs, hidden }) * 4 };
+}
+
+/** Index in phi of (unit, input k, gate); inputs from below come first, then h, then the bias. */
+export function lstmPlace(block: LstmBlock, unit: number, k: number, gate: number): number {
+  return block.offset + (unit * lstmRow(block) + k) * 4 + gate;
+}
+
+/** The layer's tensors as torch.nn.LSTMCell names and orders them. */
+export function lstmNamedBlocks(block: LstmBlock): NamedBlock[] {
+  const { name, inputs, hidden } = block;
+  const place = (row: number, k: number) => lstmPlace(block, row % hidden, k, Math.floor(row / hidden));
+  const bias = (row: number) => place(row, inputs + hidden);
+  return [
+    namedBlock(`${name}.weight_ih`, [4 * hidden, inputs], (i) => place(Math.floor(i / inputs), i % inputs)),
+    namedBlock(`${name}.weight_hh`, [4 * hidden, hidden], (i) =>
+      place(Math.floor(i / hidden), inputs + (i % hidden)),
+    ),
+    namedBlock(`${name}.bias_ih`, [4 * hidden], bias),
+    { ...namedBlock(`${name}.bias_hh`, [4 * hidden], bias), addend: true },
+  ];
+}

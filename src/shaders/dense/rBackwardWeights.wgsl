@@ -1,0 +1,50 @@
+// Formula: product_b[i, o] = sum_r (rx[b, i, r] * dy[b, o, r] + x[b, i, r] * rdy[b, o, r]); row i = in: x = 1, rx = 0.
+// Source: tangent of dense/backwardWeights (Pearlmutter 1994). With rx = 0 it is dense/backwardWeights with rdy for dy.
+// Shapes: x, rx [B, in, rows]; dy, rdy [B, out, rows]; product [B, stride], the layer at `offset`; rows a multiple of 4.
+// Writes: product = (this layer's (in + 1) * out elements of each task)
+// Grid: x over ((in + 1) / 4 rounded up) * (out / 4 rounded up) in workgroups of 64, y over tasks; a thread makes 4 x 4 weights.
+
+struct Params { inputs: u32, outputs: u32, rows4: u32, stride: u32, offset: u32 }
+
+@group(0) @binding(0) var<storage, read> x: array<vec4f>;
+@group(0) @binding(1) var<storage, read> rx: array<vec4f>;
+@group(0) @binding(2) var<storage, read> dy: array<vec4f>;
+@group(0) @binding(3) var<storage, read> rdy: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> product: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// One row of the sums over four examples: columns of d and rd are outputs.
+fn share(at: u32, i: u32, d: mat4x4f, rd: mat4x4f) -> vec4f {
+  let row = at + min(i, params.inputs - 1u) * params.rows4;
+  let isBias = i == params.inputs;
+  return select(rx[row], vec4f(0.0), isBias) * d + select(x[row], vec4f(1.0), isBias) * rd;
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  let tiles = (params.outputs + 3u) / 4u;
+  let i = (id.x / tiles) * 4u;
+  let o = (id.x % tiles) * 4u;
+  if (i > params.inputs) { return; }
+  let rows4 = params.rows4;
+  let input = id.y * params.inputs * rows4;
+  let output = id.y * params.outputs * rows4;
+  let last = params.outputs - 1u;
+  let o4 = min(vec4u(o, o + 1u, o + 2u, o + 3u), vec4u(last)) * rows4 + output;
+  var sum = mat4x4f();
+  for (var r = 0u; r < rows4; r++) {
+    let d = mat4x4f(dy[o4.x + r], dy[o4.y + r], dy[o4.z + r], dy[o4.w + r]);
+    let rd = mat4x4f(rdy[o4.x + r], rdy[o4.y + r], rdy[o4.z + r], rdy[o4.w + r]);
+    sum[0] += share(input + r, i, d, rd);
+    sum[1] += share(input + r, i + 1u, d, rd);
+    sum[2] += share(input + r, i + 2u, d, rd);
+    sum[3] += share(input + r, i + 3u, d, rd);
+  }
+  let base = id.y * params.stride + params.offset + i * params.outputs + o;
+  for (var p = 0u; p < 4u; p++) {
+    if (i + p > params.inputs) { break; }
+    for (var q = 0u; q < 4u; q++) {
+      if (o + q < params.outputs) { product[base + p * params.outputs + q] = sum[p][q]; }
+    }
+  }
+}

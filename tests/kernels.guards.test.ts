@@ -1,0 +1,164 @@
+import { describe, expect, it } from 'vitest';
+import type { Kernel, KernelConstants } from '../src/host/gpu/kernel.ts';
+import { activationBackwardKernel, activationForwardKernel } from '../src/host/ops/activation.ts';
+import {
+  coordinateOutputBackwardKernel,
+  coordinateOutputBackwardWeightsKernel,
+  coordinateOutputForwardKernel,
+} from '../src/host/ops/coordinateOutput.ts';
+import {
+  denseBackwardInputKernel,
+  denseBackwardWeightsKernel,
+  denseForwardKernel,
+} from '../src/host/ops/dense.ts';
+import { HAND_DESIGNED_KERNELS } from '../src/host/ops/handDesigned.ts';
+import { gatherKernel } from '../src/host/ops/images.ts';
+import {
+  lstmBackwardGatesKernel,
+  lstmBackwardInputsKernel,
+  lstmBackwardWeightsKernel,
+  lstmForwardKernel,
+} from '../src/host/ops/lstm.ts';
+import { metaAdamUpdateKernel } from '../src/host/ops/metaAdam.ts';
+import { preprocessForwardKernel } from '../src/host/ops/preprocess.ts';
+import { quadraticBackwardKernel, quadraticForwardKernel } from '../src/host/ops/quadratic.ts';
+import { minibatchKernel, normalKernel, uniformKernel } from '../src/host/ops/random.ts';
+import { reducePartialsKernel, reduceRowsKernel } from '../src/host/ops/reduce.ts';
+import {
+  softmaxCrossEntropyBackwardKernel,
+  softmaxCrossEntropyForwardKernel,
+} from '../src/host/ops/softmaxCrossEntropy.ts';
+import { axpyKernel, fillKernel } from '../src/host/ops/vector.ts';
+import { gpuForThisFile, runKernels } from './support/gpu.ts';
+
+const gpu = gpuForThisFile();
+
+interface Case {
+  readonly kernel: Kernel;
+  readonly params: Readonly<Record<string, number>>;
+  /** Elements from the start of each tensor that the kernel may write. */
+  readonly written: Readonly<Record<string, number>>;
+  readonly constants?: KernelConstants;
+  /** Workgroups in y and z, as the wrapper has them. */
+  readonly grid?: readonly [number, number];
+}
+
+const dense = { inputs: 2, outputs: 3, rows4: 1, stride: 9, offset: 0 };
+const softmax = { classes: 3, rows: 4, batch: 3 };
+const gates = { mp4: 2, inputs: 1, hidden: 3, firstUnit: 0, units: 3 };
+const hand = { count: 5, parameters: 5 };
+
+/** Sizes far smaller than a workgroup, and tensors far longer than the sizes. */
+const cases: readonly Case[] = [
+  { kernel: activationForwardKernel, params: { count4: 5, kind: 0 }, written: { y: 20 } },
+  { kernel: activationBackwardKernel, params: { count4: 5, kind: 1 }, written: { dx: 20 } },
+  {
+    kernel: preprocessForwardKernel,
+    params: { count4: 5, kind: 1, p: 10, threshold: 0.1, gain: 10 },
+    written: { u: 40 },
+  },
+  { kernel: axpyKernel, params: { count4: 5, scale: 1, keep: 0 }, written: { y: 20 } },
+  { kernel: fillKernel, params: { count: 5, value: 1 }, written: { y: 5 } },
+  { kernel: denseForwardKernel, params: dense, written: { y: 12 } },
+  { kernel: denseBackwardInputKernel, params: dense, written: { dx: 8 } },
+  { kernel: denseBackwardWeightsKernel, params: dense, written: { gradient: 9 } },
+  { kernel: softmaxCrossEntropyForwardKernel, params: softmax, written: { rowLoss: 4 } },
+  { kernel: softmaxCrossEntropyBackwardKernel, params: softmax, written: { dlogits: 12 } },
+  { kernel: quadraticForwardKernel, params: { count: 6, dimension: 3 }, written: { residual: 6 } },
+  { kernel: quadraticBackwardKernel, params: { count: 6, dimension: 3 }, written: { gradient: 6 } },
+  { kernel: gatherKernel, params: { batch: 3, rows: 4, features: 5 }, written: { x: 20, labels: 4 } },
+  {
+    kernel: uniformKernel,
+    params: { count: 5, stride: 0, offset: 0, stream: 1, low: 1, high: 2 },
+    written: { target_: 5 },
+  },
+  {
+    kernel: normalKernel,
+    params: { count: 5, stride: 0, offset: 0, stream: 1, scale: 1 },
+    written: { target_: 5 },
+  },
+  { kernel: minibatchKernel, params: { rows: 5, images: 9, stream: 1, step: 0 }, written: { indices: 5 } },
+  {
+    kernel: reduceRowsKernel,
+    params: { tasks: 5, count: 2, slot: 0, square: 0, scale: 1 },
+    written: { target_: 5 },
+  },
+  { kernel: reducePartialsKernel, params: { count: 5, chunks: 2 }, written: { target_: 20 } },
+  { kernel: HAND_DESIGNED_KERNELS.sgd, params: hand, written: { next: 5 } },
+  { kernel: HAND_DESIGNED_KERNELS.momentum, params: hand, written: { next: 5, m: 5 } },
+  { kernel: HAND_DESIGNED_KERNELS.nesterov, params: hand, written: { next: 5, m: 5 } },
+  { kernel: HAND_DESIGNED_KERNELS.rmsprop, params: hand, written: { next: 5, v: 5 } },
+  { kernel: HAND_DESIGNED_KERNELS.adam, params: { ...hand, step: 0 }, written: { next: 5, m: 5, v: 5 } },
+  {
+    kernel: metaAdamUpdateKernel,
+    params: { count: 5, learningRate: 1, beta1: 0.9, beta2: 0.9, epsilon: 1 },
+    written: { phi: 20, m: 20, v: 20 },
+  },
+  {
+    kernel: coordinateOutputForwardKernel,
+    params: { mp4: 2, scale: 1 },
+    written: { next: 8 },
+    constants: { HIDDEN: 3 },
+  },
+  {
+    kernel: coordinateOutputBackwardKernel,
+    params: { mp4: 2, scale: 1 },
+    written: { dh: 24 },
+    constants: { HIDDEN: 3 },
+    grid: [3, 1],
+  },
+  {
+    kernel: coordinateOutputBackwardWeightsKernel,
+    params: { mp4: 2, chunks: 5, accumulate: 0, scale: 1 },
+    written: { partials: 20 },
+    constants: { HIDDEN: 3 },
+  },
+  { kernel: lstmForwardKernel, params: gates, written: { h: 24, c: 24 }, constants: { WEIGHTS: 900 } },
+  {
+    kernel: lstmBackwardGatesKernel,
+    params: gates,
+    written: { dc: 24, dGates: 96 },
+    constants: { WEIGHTS: 900 },
+  },
+  {
+    kernel: lstmBackwardInputsKernel,
+    params: { mp4: 2, size: 5, firstUnit: 0, units: 3, first: 1, rows: 3, accumulate: 0 },
+    written: { dInput: 24 },
+    constants: { WEIGHTS: 900 },
+  },
+  {
+    kernel: lstmBackwardWeightsKernel,
+    params: { mp4: 2, chunks: 5, accumulate: 0, hidden: 3, size: 4, rows: 3, first: 0, outputs: 4 },
+    written: { partials: 4 * 3 * 4 * 5 },
+    grid: [2, 1],
+  },
+];
+
+const LENGTH = 4096;
+const isWords = (kernel: Kernel, tensor: string) =>
+  new RegExp(`> ${tensor}: array<(u32|vec2u)>`).test(kernel.code);
+
+describe('threads past the end of the work', () => {
+  it.each(cases)(
+    '$kernel.name: write nothing',
+    async ({ kernel, params, written, constants = {}, grid = [1, 1] }) => {
+      // Each tensor holds one value throughout, another one than each other tensor.
+      const data = Object.fromEntries(
+        Object.keys(kernel.tensors).map((name, i) => [
+          name,
+          isWords(kernel, name)
+            ? new Uint32Array(LENGTH).fill(20)
+            : new Float32Array(LENGTH).fill(0.37 + i / 9),
+        ]),
+      );
+      const read = await runKernels(gpu(), data, (program, tensors) =>
+        program.run(kernel, { tensors, params, constants, workgroups: [2, ...grid] }),
+      );
+      for (const [name, count] of Object.entries(written)) {
+        const before = data[name]?.[0];
+        const last = read[name]?.findLastIndex((value) => value !== before);
+        expect(last, `the last element of ${name} that changed`).toBe(count - 1);
+      }
+    },
+  );
+});

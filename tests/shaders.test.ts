@@ -1,0 +1,123 @@
+import { describe, expect, it } from 'vitest';
+import type { Kernel } from '../src/host/gpu/kernel.ts';
+import { disagreements, readShader } from './support/wgsl.ts';
+
+const texts = import.meta.glob<string>('../src/shaders/**/*.wgsl', {
+  query: '?raw',
+  import: 'default',
+  eager: true,
+});
+/** All shaders by folder/file, as kernels are named. */
+const shaders = new Map(
+  Object.entries(texts).map(([path, text]) => [
+    path.replace('../src/shaders/', '').replace('.wgsl', ''),
+    text.replaceAll('\r\n', '\n'),
+  ]),
+);
+const libraries = new Map([...shaders].filter(([name]) => name.startsWith('lib/')));
+const own = [...shaders].filter(([name]) => !name.startsWith('lib/'));
+
+/** Every kernel that a file of src/host/ops exports, alone or in a record. */
+const modules = import.meta.glob<Record<string, unknown>>('../src/host/ops/*.ts', { eager: true });
+const kernels = [
+  ...new Set(Object.values(modules).flatMap((module) => Object.values(module).flatMap(kernelsIn))),
+];
+
+function kernelsIn(value: unknown): Kernel[] {
+  if (typeof value !== 'object' || value === null) return [];
+  return isKernel(value) ? [value] : Object.values(value).filter(isKernel);
+}
+
+function isKernel(value: unknown): value is Kernel {
+  if (typeof value !== 'object' || value === null) return false;
+  return 'name' in value && 'code' in value && 'tensors' in value && 'params' in value;
+}
+
+describe('shaders and their wrappers', () => {
+  it('there are some of both', () => {
+    expect(own.length).toBeGreaterThan(25);
+    expect(kernels.length).toBeGreaterThan(25);
+  });
+
+  it.each(own)('%s belongs to exactly one kernel of that name, which agrees with it', (name, text) => {
+    const owners = kernels.filter(({ code }) => code.replaceAll('\r\n', '\n') === text);
+    expect(owners.map((kernel) => kernel.name)).toEqual([name]);
+    expect(owners.flatMap(disagreements)).toEqual([]);
+  });
+
+  it.each(own)('%s guards its grid: a thread past the end returns', (_, text) => {
+    const workgroup = /@workgroup_size\(([^)]*)\)/.exec(text)?.[1];
+    expect(workgroup).toBe('64');
+    const perThread = /@builtin\(global_invocation_id\)/.test(text);
+    if (perThread) expect(text).toMatch(/if \([^{]*>=? params\.\w+[^{]*\) \{ return; \}/);
+  });
+
+  it('kernels have names of their own and code from a file', () => {
+    const names = kernels.map(({ name }) => name);
+    expect(names.toSorted()).toEqual(own.map(([name]) => name).toSorted());
+  });
+
+  it('libraries come from lib/, bind nothing, start no work, and none is unused', () => {
+    const used = new Set(kernels.flatMap(({ libraries = [] }) => libraries.map((code) => code.trim())));
+    const known = [...libraries.values()].map((text) => text.trim());
+    expect([...used].filter((code) => !known.includes(code))).toEqual([]);
+    for (const [name, text] of libraries) {
+      expect(used.has(text.trim()), `${name} is used`).toBe(true);
+      const { bindings, entryPoints } = readShader(text);
+      expect([...bindings, ...entryPoints], name).toEqual([]);
+      expect(text, name).toMatch(/^\/\/ \S/);
+    }
+  });
+});
+
+describe('what the comparison sees', () => {
+  const code = `// Formula: y = x.
+// Source: none.
+// Shapes: x, y [n].
+// Writes: y =
+// Grid: x over n.
+
+struct Params { n: u32, scale: f32 }
+
+// @group(0) @binding(9) var<storage, read> comment: array<f32>;
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<uniform> w: array<vec4f, WEIGHTS>;
+@group(0) @binding(2) var<storage, read_write> y: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {}
+`;
+  const kernel: Kernel = {
+    name: 'test/copy',
+    code,
+    tensors: { x: 'read', w: 'uniform', y: 'readWrite' },
+    params: { n: 'u32', scale: 'f32' },
+  };
+  const change = (from: string, to: string): Kernel => ({ ...kernel, code: code.replace(from, to) });
+
+  it('agreement', () => expect(disagreements(kernel)).toEqual([]));
+
+  const wrong: [string, Kernel, string][] = [
+    ['a missing header', change('// Writes: y =\n', ''), 'headers'],
+    ['an empty header', change('// Grid: x over n.', '// Grid:'), 'headers'],
+    ['another entry point', change('fn main', 'fn start'), 'entry points'],
+    [
+      'a second entry point',
+      change('fn main', 'fn other() {}\n@compute @workgroup_size(1) fn main'),
+      'entry points',
+    ],
+    ['another access', change('storage, read_write', 'storage, read'), 'group 0'],
+    ['another binding number', change('@binding(2)', '@binding(3)'), 'group 0'],
+    ['another name', { ...kernel, tensors: { x: 'read', w: 'uniform', z: 'readWrite' } }, 'group 0'],
+    ['another order', { ...kernel, tensors: { w: 'uniform', x: 'read', y: 'readWrite' } }, 'group 0'],
+    ['a tensor too many', { ...kernel, tensors: { ...kernel.tensors, z: 'read' } }, 'group 0'],
+    ['another param type', change('n: u32', 'n: f32'), 'Params'],
+    ['params in another order', { ...kernel, params: { scale: 'f32', n: 'u32' } }, 'Params'],
+    ['params that are not bound', change('@group(1)', '@group(2)'), 'group 1'],
+  ];
+  it.each(wrong)('%s', (_, changed, what) => {
+    expect(disagreements(changed).join('\n')).toContain(what);
+    expect(disagreements(changed)).not.toEqual([]);
+  });
+});
