@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { ConfigError } from '../src/host/index.ts';
 import { writeFileAtomic } from '../src/node/index.ts';
@@ -6,12 +6,12 @@ import { adapterSlug } from './environment.ts';
 import type { BenchResult } from './result.ts';
 
 /**
- * Makes the folder of the results where it is missing, before anything is measured.
+ * Makes the folder of the results where it is missing, in a folder that exists; before anything is measured.
  * @throws ConfigError where it cannot be made.
  */
 export function makeFolder(folder: string): void {
   try {
-    mkdirSync(folder, { recursive: true });
+    if (!statSync(folder, { throwIfNoEntry: false })?.isDirectory()) mkdirSync(folder);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new ConfigError(

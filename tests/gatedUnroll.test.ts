@@ -4,8 +4,8 @@ import { type GatedSettings, gatedSettings } from '../src/host/optimizers/gated/
 import { gatedUnroll, gatedUnrollGradient } from '../src/reference/gatedUnroll.ts';
 import { at } from '../src/reference/scalar.ts';
 import { relativeError } from './support/cases.ts';
-import { gpuForThisFile } from './support/gpu.ts';
 import { formOf, runGated } from './support/gatedUnrolls.ts';
+import { gpuForThisFile } from './support/gpu.ts';
 import { type SmallProblem, smallMlp, smallQuadratic } from './support/smallProblems.ts';
 
 const gpu = gpuForThisFile();
@@ -68,7 +68,10 @@ const cases: readonly Case[] = [
   {
     what: 'nothing learned but theta_0',
     problem: quadratics,
-    settings: gatedSettings('gradient-descent-lstm', { gates: { input: { fixed: 0.1 } }, theta0Parameters: 4 }),
+    settings: gatedSettings('gradient-descent-lstm', {
+      gates: { input: { fixed: 0.1 } },
+      theta0Parameters: 4,
+    }),
   },
   {
     what: 'theta_0 learned over tasks, momentum fixed',
@@ -151,17 +154,20 @@ describe('truncation', () => {
 });
 
 describe('many coordinates', () => {
-  it.each([1, 8, 85, 86, 89])('%i a task, three tasks: workgroups that are full and not', async (dimension) => {
-    const problem = smallQuadratic(3, dimension);
-    const settings = gatedSettings('momentum-lstm', DIRECT);
-    const options = { steps: 2, lossWeights: [0, 0, 1] };
-    const { phi, outcomes } = await runGated(gpu(), problem, settings, options);
-    const shared = { phi, form: formOf(settings), problem: problem.reference, theta0: problem.theta0 };
-    const expected = gatedUnrollGradient({ ...shared, ...options });
-    for (const [name, values] of Object.entries(expected.gradient)) {
-      expect(relativeError(outcomes[0]?.gradient[name] ?? [], values), name).toBeLessThan(2e-5);
-    }
-  });
+  it.each([1, 8, 85, 86, 89])(
+    '%i a task, three tasks: workgroups that are full and not',
+    async (dimension) => {
+      const problem = smallQuadratic(3, dimension);
+      const settings = gatedSettings('momentum-lstm', DIRECT);
+      const options = { steps: 2, lossWeights: [0, 0, 1] };
+      const { phi, outcomes } = await runGated(gpu(), problem, settings, options);
+      const shared = { phi, form: formOf(settings), problem: problem.reference, theta0: problem.theta0 };
+      const expected = gatedUnrollGradient({ ...shared, ...options });
+      for (const [name, values] of Object.entries(expected.gradient)) {
+        expect(relativeError(outcomes[0]?.gradient[name] ?? [], values), name).toBeLessThan(2e-5);
+      }
+    },
+  );
 });
 
 describe('first order', () => {

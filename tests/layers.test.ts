@@ -69,7 +69,8 @@ const RULES: Readonly<Record<string, Rule>> = {
   'src/host/data': { values: ['src/host/errors.ts'] },
   'src/host/ops': { values: ['src/host/gpu', 'src/shaders', 'src/host/errors.ts'] },
   // The one schema of all settings; it takes the names of activations from their op.
-  'src/host/config.ts': { values: ['src/host/ops', 'src/host/errors.ts'] },
+  'src/host/config.ts': { values: ['src/host/ops', 'src/host/errors.ts', 'src/host/settingProblem.ts'] },
+  'src/host/settingProblem.ts': { values: ['src/host/errors.ts'] },
   'src/host/optimizees': {
     values: ['src/host/ops', 'src/host/gpu', 'src/host/data', 'src/host/errors.ts'],
     types: ['src/host/config.ts'],
@@ -275,7 +276,8 @@ describe('documents', () => {
     const unknown: string[] = [];
     let seen = 0;
     for (const path of documents) {
-      const code = [...text(path).matchAll(/^```[\s\S]*?^```|`[^`\n]+`/gm)].map(([part]) => part).join('\n');
+      const blocks = text(path).matchAll(/^```[\s\S]*?^```|^ {4}.+|`[^`\n]+`/gm);
+      const code = [...blocks].map(([part]) => part.trim()).join('\n');
       for (const [, script = ''] of code.matchAll(/\bnpm (?:run (?:--silent )?)?([a-z:]+)\b/g)) {
         if (['ci', 'install', 'i', 'pack'].includes(script)) continue;
         seen++;
@@ -288,7 +290,7 @@ describe('documents', () => {
         if (!commands.includes(command)) unknown.push(`${path}: coordwise ${command}`);
         for (const [, option = ''] of line.matchAll(/ --([a-z][a-z-]*)/g)) {
           const name = option.replace(/^no-/, '');
-          const defined = new RegExp(`(?:'${name}'|\\b${name}): \\{|\\b${name}: \\{`).test(cli);
+          const defined = new RegExp(`\\b${name}'?(?:: | = )\\{`).test(cli);
           if (!defined && name !== 'help') unknown.push(`${path}: coordwise ${command} --${option}`);
         }
       }

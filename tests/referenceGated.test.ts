@@ -114,7 +114,8 @@ describe('fixed gates', () => {
     const start = gatedStart(numbers, weights);
     return Array.from(theta, (x, n) => {
       const first = gatedStep(numbers, form, weights, { theta: x, g: at(g, n), loss: 1 }, start);
-      return gatedStep(numbers, form, weights, { theta: first.theta, g: at(g, n), loss: 1 }, first.state).theta;
+      return gatedStep(numbers, form, weights, { theta: first.theta, g: at(g, n), loss: 1 }, first.state)
+        .theta;
     });
   };
 

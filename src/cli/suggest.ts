@@ -1,9 +1,10 @@
-/** `, did you mean "train"?`-style ending for an unknown word, or nothing where no known one is near. */
+/** " (did you mean train?)" for an unknown word, or nothing where no known one is near. */
 export function suggestion(word: string, known: readonly string[]): string {
   const [best] = known
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate) }))
     .sort((a, b) => a.distance - b.distance);
-  if (!best || best.distance > Math.max(1, Math.floor(best.candidate.length / 3))) return '';
+  if (!best || 2 * best.distance >= best.candidate.length) return '';
+  if (best.distance > Math.max(1, Math.floor(best.candidate.length / 3))) return '';
   return ` (did you mean ${best.candidate}?)`;
 }
 

@@ -14,7 +14,7 @@ import { Output } from './output.ts';
 import { describeTasks, flatten, makeReport, resultOf, saveResults, sayCurves } from './reporting.ts';
 import { adapterFrom, withDevice } from './session.ts';
 import { baselinesFrom, taskFrom, testTasksFrom, text, trainConfigFrom } from './settings.ts';
-import { resumeHint, trainRun } from './trainRun.ts';
+import { goOnWith, trainRun } from './trainRun.ts';
 import { EXIT } from './usage.ts';
 
 /** How a run is carried out: nothing that changes what it learns. */
@@ -89,6 +89,13 @@ export async function trainInto(out: string, config: TrainConfig, values: Values
   }
 }
 
+/** After a failure: says how to go on where there is something to go on with. */
+function sayHowToGoOn(folder: RunFolder, output: Output): void {
+  if (folder.loadCheckpoint('checkpoint')) {
+    output.say(`What was learned up to the last checkpoint is kept; ${goOnWith(folder.path)}`);
+  }
+}
+
 async function trainAndReport(
   config: TrainConfig,
   folder: RunFolder,
@@ -99,13 +106,18 @@ async function trainAndReport(
   const data = await loadTaskData(config.task);
   return withDevice(options.adapter, output, async (context) => {
     const start = performance.now();
-    const run = await trainRun(context, config, data, folder, output, resume);
+    const run = await trainRun(context, config, data, folder, output, resume).catch((error: unknown) => {
+      sayHowToGoOn(folder, output);
+      throw error;
+    });
     const { iteration, skipped, stopped, best } = run.result;
     const facts = { folder: folder.path, iteration, skipped, stopped: stopped ?? null };
     output.say(
       `Best weights: after ${best.iteration} meta-iterations, in ${folder.path}/best.safetensors (${formatSeconds(run.seconds)})`,
     );
-    if (stopped === 'asked') output.say(resumeHint(iteration, folder.path));
+    if (stopped === 'asked') {
+      output.say(`Interrupted after ${iteration} meta-iterations; ${goOnWith(folder.path)}`);
+    }
     const exit = stopped === 'asked' ? EXIT.interrupted : stopped === 'not-finite' ? EXIT.failed : EXIT.done;
     if (!options.evaluate || stopped === 'asked') {
       const { iteration: bestIteration, score } = best;

@@ -170,10 +170,10 @@ function catchInterrupt(output: Output): { asked: () => boolean; release: () => 
   };
 }
 
-/** How to go on with a run that was interrupted, for people. */
-export function resumeHint(iteration: number, path: string): string {
+/** "go on with: ..." for people, the path quoted for their shell where it must be. */
+export function goOnWith(path: string): string {
   const quoted = /^[\w./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
-  return `Interrupted after ${iteration} meta-iterations; go on with: npx coordwise train --resume ${quoted}`;
+  return `go on with: npx coordwise train --resume ${quoted}`;
 }
 
 /** phi in the kernels' layout from a weights file's tensors, checked against its settings. */

@@ -44,13 +44,22 @@ export const preprocessSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('clamp'), k: between(0.001, 60) }),
 ]);
 
-export const l2lOptimizer = z.strictObject({
-  kind: z.literal('l2l'),
-  layers: z.int().min(0).max(8).default(2),
-  hidden: count(512).default(20),
-  preprocess: preprocessSchema.default({ kind: 'log-sign', p: 10 }),
-  outputScale: between(1e-6, 1000).default(0.1),
-});
+/** Units of an LSTM layer at the most: 16 units' weights must fit one uniform binding (src/host/ops/lstm.ts). */
+const MOST_UNITS = { first: 253, stacked: 127 };
+
+export const l2lOptimizer = z
+  .strictObject({
+    kind: z.literal('l2l'),
+    layers: z.int().min(0).max(8).default(2),
+    hidden: count(MOST_UNITS.first).default(20),
+    preprocess: preprocessSchema.default({ kind: 'log-sign', p: 10 }),
+    outputScale: between(1e-6, 1000).default(0.1),
+  })
+  .superRefine(({ layers, hidden }, context) => {
+    if (layers < 2 || hidden <= MOST_UNITS.stacked) return;
+    const message = `is ${hidden}, but must be at most ${MOST_UNITS.stacked} where there is more than one layer`;
+    context.addIssue({ code: 'custom', path: ['hidden'], message });
+  });
 
 export const optimizerSchema = z.discriminatedUnion('kind', [l2lOptimizer]);
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;

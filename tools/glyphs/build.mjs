@@ -14,9 +14,10 @@ import { dropAmbiguous, dropCopies, mergeShapes, normalise } from './shapes.mjs'
 import { divide, promised, shares, splits } from './split.mjs';
 
 const seed = 1;
-/** Correlations above which a glyph could be either of two classes, and is another family's glyph over again. */
-const ambiguous = 0.95;
-const copied = 0.985;
+/** Correlation above which a glyph could be either of two classes of its family. */
+const ambiguousAbove = 0.95;
+/** Correlation above which a glyph is another family's over again. */
+const copiedAbove = 0.985;
 
 const families = list.map(([id, weight]) => openFamily(id, weight));
 
@@ -33,12 +34,7 @@ const shapes = mergeShapes(
   all,
 );
 const rows = shapes.map(({ index }) => all[index] ?? []);
-const counts = {
-  drawn: images.flat().filter((pixels) => pixels !== null).length,
-  shapes: shapes.length,
-  ambiguous: dropAmbiguous(rows, ambiguous),
-  copied: 0,
-};
+const ambiguous = dropAmbiguous(rows, ambiguousAbove);
 
 /** Families alike in the scripts they cover are divided among the splits together. */
 const familySplits = divide(
@@ -52,16 +48,16 @@ const familySplits = divide(
 const familiesOf = Object.fromEntries(
   splits.map((split) => [split, [...families.keys()].filter((family) => familySplits[family] === split)]),
 );
-for (const split of splits) counts.copied += dropCopies(rows, familiesOf[split] ?? [], copied);
+let copied = 0;
+for (const split of splits) copied += dropCopies(rows, familiesOf[split] ?? [], copiedAbove);
 
-const kept = shapes
-  .map((shape, at) => ({ ...shape, row: rows[at] ?? [] }))
-  .filter(({ row }) => {
-    return splits.every((split) => {
-      const present = (familiesOf[split] ?? []).filter((family) => row[family]);
-      return present.length >= promised[split];
-    });
+const candidates = shapes.map((shape, at) => ({ ...shape, row: rows[at] ?? [] }));
+const kept = candidates.filter(({ row }) => {
+  return splits.every((split) => {
+    const present = (familiesOf[split] ?? []).filter((family) => row[family]);
+    return present.length >= promised[split];
   });
+});
 const classSplits = divide(
   kept.map(({ index }) => characters[index]?.script ?? ''),
   shares.characters,
@@ -77,6 +73,7 @@ const classes = kept.map(({ index, absorbed, row }, at) => {
     images: present.map((family) => images[index]?.[family] ?? new Uint8Array()),
   };
 });
+/** @type {import('./pack.mjs').Header} */
 const header = {
   format: 'coordwise-glyphs-1',
   side: 28,
@@ -97,17 +94,19 @@ const bytes = pack(
   header,
   classes.flatMap((entry) => entry.images),
 );
+const facts = {
+  bytes: bytes.length,
+  characters: characters.length,
+  shapes: shapes.length,
+  ambiguous,
+  ambiguousAbove,
+  copied,
+  copiedAbove,
+  leftOut: candidates
+    .filter((shape) => !kept.includes(shape))
+    .map(({ index }) => characters[index]?.character ?? ''),
+};
 mkdirSync(folder, { recursive: true });
 writeFileSync(`${folder}glyphs.bin`, bytes);
-writeFileSync(`${folder}GLYPHS.md`, describe(header, { ...counts, bytes: bytes.length, ambiguousAbove: ambiguous, copiedAbove: copied, characters: characters.length }));
-console.log(`data/glyphs.bin: ${bytes.length} bytes, ${classes.length} classes`, counts);
-if (process.env.DEBUG) {
-  const log = [];
-  for (const [at, shape] of shapes.entries()) {
-    const c = splits.map((split) => (familiesOf[split] ?? []).filter((f) => rows[at]?.[f]).length);
-    const k = kept.some((x) => x.index === shape.index);
-    log.push(`${k ? '+' : '-'} ${characters[shape.index]?.script} ${characters[shape.index]?.character} ${c} alike ${shape.absorbed.join('')}`);
-  }
-  console.log(log.sort().join('\n'));
-  console.log(splits.map((s) => `${s} ${familiesOf[s]?.length}`).join(' '), classSplits.reduce((a, s) => ({ ...a, [s]: (a[s] ?? 0) + 1 }), {}), kept.length);
-}
+writeFileSync(`${folder}GLYPHS.md`, describe(header, facts));
+console.log(`data/glyphs.bin: ${classes.length} classes, ${bytes.length} bytes`);

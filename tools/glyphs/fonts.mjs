@@ -12,7 +12,7 @@ const require = createRequire(import.meta.url);
 
 /**
  * @typedef {object} Family
- * @property {string} id the package is @fontsource/<id>
+ * @property {string} id the package's name without its scope
  * @property {string} name as the foundry writes it
  * @property {number} weight
  * @property {string} version of the npm package
@@ -121,6 +121,7 @@ function parseRanges(text) {
  * WOFF 1.0 (https://www.w3.org/TR/WOFF) to the sfnt it packs: the same tables, inflated, behind a new directory.
  *
  * @param {Buffer} woff
+ * @returns {Buffer}
  */
 function unpackWoff(woff) {
   if (woff.toString('latin1', 0, 4) !== 'wOFF') throw new Error('not a WOFF file');
@@ -128,6 +129,7 @@ function unpackWoff(woff) {
   const head = Buffer.alloc(12 + 16 * count);
   head.writeUInt32BE(woff.readUInt32BE(4), 0);
   head.writeUInt16BE(count, 4);
+  /** @type {Uint8Array[]} */
   const parts = [head];
   let end = head.length;
   for (let table = 0; table < count; table++) {

@@ -6,9 +6,61 @@
  * that comes first in characters.mjs gives the images.
  */
 const homoglyphs = [
-  ...['AΑА', 'BΒВв', 'CСcс', 'EΕЕ', 'HΗНн', 'IΙl', 'KΚКкκ', 'MΜМм', 'NΝ', 'OΟОoοо0', 'PΡР', 'SsЅѕ', 'TΤТтτ', 'Uuυ'],
-  ...['Vvν', 'Ww', 'XΧХxх', 'YΥ', 'ZzΖ', 'aа', 'eе', 'nп', 'pρр', 'yуУγ', 'Øø', '6б', 'ΓГг', 'ΠПп', 'ΦФф', 'Дд', 'Жж'],
-  ...['Зз3', 'Ээ', 'Ии', 'Йй', 'Лл', 'Цц', 'Чч', 'Шш', 'Щщ', 'Ъъ', 'Ыы', 'Ьь', 'Юю', 'Яя', 'Єєε', 'Љљ', 'Њњ', 'Џџ'],
+  ...[
+    'AΑА',
+    'BΒВв',
+    'CСcс',
+    'EΕЕ',
+    'HΗНн',
+    'IΙl',
+    'KΚКкκ',
+    'MΜМм',
+    'NΝ',
+    'OΟОoοо0',
+    'PΡР',
+    'SsЅѕ',
+    'TΤТтτ',
+    'Uuυ',
+  ],
+  ...[
+    'Vvν',
+    'Ww',
+    'XΧХxх',
+    'YΥ',
+    'ZzΖ',
+    'aа',
+    'eе',
+    'nп',
+    'pρр',
+    'yуУγ',
+    'Øø',
+    '6б',
+    'ΓГг',
+    'ΠПп',
+    'ΦФф',
+    'Дд',
+    'Жж',
+  ],
+  ...[
+    'Зз3',
+    'Ээ',
+    'Ии',
+    'Йй',
+    'Лл',
+    'Цц',
+    'Чч',
+    'Шш',
+    'Щщ',
+    'Ъъ',
+    'Ыы',
+    'Ьь',
+    'Юю',
+    'Яя',
+    'Єєε',
+    'Љљ',
+    'Њњ',
+    'Џџ',
+  ],
   ...['へヘ', 'りリ', 'カ力', 'タ夕', 'チ千', 'ニ二', 'Ξ三', 'ハ八', 'ロ口'],
 ];
 
@@ -59,11 +111,12 @@ export function likeness(first, second) {
   return count > 0 ? sum / count : -1;
 }
 
-/** @typedef {(Float64Array | null)[]} Row one character's normalised images, by family; null where there is none */
+/** @typedef {(Float64Array | null)[]} Row one character's normalised images, by family; null where it has none */
 
 /**
  * One class a shape: goes through the characters in order and joins each to the first class that has a homoglyph
- * of it, or whose first character it measurably looks like; the others found classes of their own.
+ * of it, else to the first class whose first character it measurably looks like; the others found classes of
+ * their own.
  *
  * @param {string[]} characters
  * @param {Row[]} rows
@@ -76,18 +129,15 @@ export function mergeShapes(characters, rows) {
   for (const [index, character] of characters.entries()) {
     const row = rows[index] ?? [];
     const mean = means[index] ?? new Float64Array();
-    const same = classes.find((found) => {
+    const groups = homoglyphs.filter((group) => group.includes(character));
+    const listed = classes.find((found) => {
       const members = [characters[found.index] ?? '', ...found.absorbed];
-      const listed = homoglyphs.some((group) => {
-        return group.includes(character) && members.some((member) => group.includes(member));
-      });
-      const firstMean = means[found.index] ?? mean;
-      return (
-        listed ||
-        likeness(rows[found.index] ?? [], row) > alike.inOneFamily ||
-        correlation(firstMean, mean) > alike.onAverage
-      );
+      return groups.some((group) => members.some((member) => group.includes(member)));
     });
+    const measured = (/** @type {{ index: number }} */ found) =>
+      likeness(rows[found.index] ?? [], row) > alike.inOneFamily ||
+      correlation(means[found.index] ?? mean, mean) > alike.onAverage;
+    const same = listed ?? classes.find(measured);
     if (same) same.absorbed.push(character);
     else classes.push({ index, absorbed: [] });
   }

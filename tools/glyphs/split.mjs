@@ -29,7 +29,7 @@ function randomNumbers(seed) {
 
 /**
  * Shuffles the items within their groups, lays the groups one behind the other, and gives each item to the split
- * that is furthest behind its share of the items so far: every group is divided by the shares, to within one item.
+ * that is furthest behind its share of the items so far: every group is divided very nearly by the shares.
  *
  * @param {readonly string[]} groups the group of each item
  * @param {Record<Split, number>} share summing to 1

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { parseStoredConfig } from '../config.ts';
 import { FileFormatError } from '../errors.ts';
 import type { TrainerState } from '../meta/trainer.ts';
+import { requireSeal, sealed } from './checksum.ts';
 import {
   decodeSafeTensors,
   encodeSafeTensors,
@@ -48,7 +49,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
     ? { iteration: best.iteration, score: Number.isFinite(best.score) ? best.score : null }
     : null;
   const facts = JSON.stringify({ iteration, skippedInRow, best: bestFacts });
-  return encodeSafeTensors({ metadata: { format: FORMAT, facts }, tensors });
+  return encodeSafeTensors(sealed({ metadata: { format: FORMAT, facts }, tensors }));
 }
 
 /**
@@ -60,6 +61,7 @@ export function decodeCheckpoint(bytes: Uint8Array, source: string, phiLength: n
   const remedy = 'restore it from a backup, or start the run anew with another --out';
   const damaged = (what: string) => new FileFormatError(`${source}: ${what}`, remedy);
   if (file.metadata['format'] !== FORMAT) throw damaged(`its metadata do not say format ${FORMAT}`);
+  requireSeal(file, source);
   const where = `${source}: metadata facts`;
   const facts = parseStoredConfig(factsSchema, parseJson(file.metadata['facts'], where), where);
   const names = ['phi', 'm', 'v', 'status', ...(facts.best ? ['best'] : [])];

@@ -8,6 +8,7 @@ import {
 } from '../config.ts';
 import { FileFormatError } from '../errors.ts';
 import type { NamedWeights } from '../optimizers/optimizer.ts';
+import { requireSeal, sealed } from './checksum.ts';
 import { decodeSafeTensors, encodeSafeTensors, requireFinite, type SafeTensor } from './safetensors.ts';
 
 /**
@@ -37,7 +38,7 @@ const FORMAT = 'coordwise-weights-1';
 export function encodeWeights(file: WeightsFile): Uint8Array<ArrayBuffer> {
   const tensors = new Map<string, SafeTensor>();
   for (const [name, { shape, data }] of file.weights) tensors.set(name, { dtype: 'F32', shape, data });
-  return encodeSafeTensors({
+  const contents = {
     metadata: {
       format: FORMAT,
       optimizer: JSON.stringify(file.optimizer),
@@ -45,7 +46,8 @@ export function encodeWeights(file: WeightsFile): Uint8Array<ArrayBuffer> {
       training: JSON.stringify(file.training),
     },
     tensors,
-  });
+  };
+  return encodeSafeTensors(sealed(contents));
 }
 
 /**
@@ -53,13 +55,15 @@ export function encodeWeights(file: WeightsFile): Uint8Array<ArrayBuffer> {
  * @throws FileFormatError when the bytes are not such a file, damaged, or hold a value that is not finite.
  */
 export function decodeWeights(bytes: Uint8Array, source: string): WeightsFile {
-  const { metadata, tensors } = decodeSafeTensors(bytes, source);
+  const file = decodeSafeTensors(bytes, source);
+  const { metadata, tensors } = file;
   if (metadata['format'] !== FORMAT) {
     throw new FileFormatError(
       `${source} is a safetensors file, but its metadata do not say format ${FORMAT}`,
       'use weights that `coordwise train` wrote (best.safetensors in a run folder)',
     );
   }
+  requireSeal(file, source);
   const weights = new Map<string, NamedWeights>();
   for (const [name, tensor] of tensors) {
     requireFinite(tensor, name, source);

@@ -19,7 +19,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   switch (params.kind) {
     case 0u: { dx[id.x] = adjoint * value * (1.0 - value); }
     case 1u: { dx[id.x] = adjoint * (1.0 - value * value); }
-    // 0 only where y is: where y is NaN the adjoint, NaN too, goes on.
+    // Where y is NaN the adjoint is NaN too, and passes.
     default: { dx[id.x] = select(adjoint, vec4f(0.0), value <= vec4f(0.0)); }
   }
 }

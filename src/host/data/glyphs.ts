@@ -1,0 +1,246 @@
+/**
+ * Characters drawn in many font families, 28 x 28 grey, for few-shot classification: a class is a character, an
+ * example of it is one family's drawing. data/GLYPHS.md says how the file is made; this module reads it.
+ */
+import * as z from 'zod';
+import { CoordwiseError, FileFormatError } from '../errors.ts';
+
+export const GLYPH_SPLITS = ['train', 'validation', 'test'] as const;
+export type GlyphSplitName = (typeof GLYPH_SPLITS)[number];
+
+export interface GlyphClass {
+  /** The character, a single code point. */
+  readonly character: string;
+  readonly script: string;
+  /** In English, such as "greek small beta". */
+  readonly name: string;
+  /** Other characters of the same shape, which this class stands for as well. */
+  readonly alike: string;
+  readonly split: GlyphSplitName;
+}
+
+export interface GlyphFamily {
+  readonly name: string;
+  /** The npm package and version the outlines come from. */
+  readonly package: string;
+  readonly weight: number;
+  readonly split: GlyphSplitName;
+  /** SPDX identifier. */
+  readonly licence: string;
+  /** The copyright notice of the family's licence. */
+  readonly copyright: string;
+}
+
+/** All of a glyph file. A class has images of families of its own split only. */
+export interface GlyphSet {
+  readonly side: 28;
+  readonly classes: readonly GlyphClass[];
+  readonly families: readonly GlyphFamily[];
+  /** uint8 [images, 28, 28]: 0 is paper, 255 is ink. */
+  readonly pixels: Uint8Array;
+  /** Examples that every class of a split has at least. */
+  readonly promised: Readonly<Record<GlyphSplitName, number>>;
+  /** Where in `pixels` a family's drawing of a class starts; -1 where there is none. */
+  index(classIndex: number, familyIndex: number): number;
+}
+
+/** One split as tables for the GPU. Images are numbered from 0 within the split. */
+export interface GlyphTable {
+  readonly split: GlyphSplitName;
+  readonly classes: number;
+  /** M: the most examples a class has. */
+  readonly maxExamples: number;
+  /** [classes, M]: image numbers, then ABSENT_EXAMPLE up to M. */
+  readonly examples: Uint32Array<ArrayBuffer>;
+  /** [classes]: how many examples each class has. */
+  readonly counts: Uint32Array<ArrayBuffer>;
+  /** uint8 [n, 784]. */
+  readonly images: Uint8Array<ArrayBuffer>;
+  /** The classes' names. */
+  readonly names: readonly string[];
+}
+
+/** Fills the rows of `GlyphTable.examples` of classes with fewer than M examples: no image has this number. */
+export const ABSENT_EXAMPLE = 0xffffffff;
+
+const SIDE = 28;
+const AREA = SIDE * SIDE;
+const MAGIC = 'CWGLYPH1';
+const REMEDY = 'the file is damaged: reinstall the package, or make the file anew as data/GLYPHS.md says';
+/** Far above any glyph file; keeps a file that unpacks to gigabytes from being unpacked. */
+const MOST_BYTES = 2 ** 28;
+
+const split = z.enum(GLYPH_SPLITS);
+const text = z.string().min(1).max(1000);
+const headerSchema = z.strictObject({
+  format: z.literal('coordwise-glyphs-1'),
+  side: z.literal(SIDE),
+  promised: z.strictObject({ train: z.int().min(1), validation: z.int().min(1), test: z.int().min(1) }),
+  classes: z.array(
+    z.strictObject({
+      character: text.refine((value) => [...value].length === 1, 'not a single character'),
+      script: text,
+      name: text,
+      alike: z.string(),
+      split,
+      families: z.array(z.int().min(0)),
+    }),
+  ),
+  families: z.array(
+    z.strictObject({
+      name: text,
+      package: text,
+      weight: z.int().min(1).max(1000),
+      split,
+      licence: text,
+      copyright: text,
+    }),
+  ),
+});
+type Header = z.infer<typeof headerSchema>;
+
+/**
+ * Reads a glyph file: gzip of "CWGLYPH1", the header's length (uint32, little-endian), the header (JSON) and the
+ * images (uint8 [n, 28, 28]), class by class.
+ *
+ * @param source the file's name, for messages
+ * @throws FileFormatError where the bytes are damaged, cut off, followed by others, or contradict the header
+ */
+export async function decodeGlyphs(bytes: Uint8Array, source: string): Promise<GlyphSet> {
+  const refuse = (what: string, cause?: unknown) =>
+    new FileFormatError(`${source}: ${what}`, REMEDY, cause === undefined ? {} : { cause });
+  const all = await unpack(bytes, refuse);
+  if (all.length < 12 || String.fromCharCode(...all.subarray(0, 8)) !== MAGIC) {
+    throw refuse(`it does not start with ${MAGIC}, so it is not a glyph file of this version`);
+  }
+  const end = 12 + new DataView(all.buffer, all.byteOffset + 8, 4).getUint32(0, true);
+  if (end > all.length) throw refuse(`the header should end at byte ${end}, but there are ${all.length}`);
+  const header = parseHeader(all.subarray(12, end), refuse);
+  const pixels = all.subarray(end);
+  const offsets = locateImages(header, pixels.length, refuse);
+  const { classes, families, promised } = header;
+  return {
+    side: SIDE,
+    classes: classes.map(({ families: _, ...rest }) => rest),
+    families,
+    promised,
+    pixels,
+    index(classIndex, familyIndex) {
+      if (familyIndex < 0 || familyIndex >= families.length) return -1;
+      return offsets[classIndex * families.length + familyIndex] ?? -1;
+    },
+  };
+}
+
+/**
+ * The characters of one split, drawn by the families of the same split.
+ *
+ * @throws CoordwiseError where the set has no class in that split
+ */
+export function glyphSplit(set: GlyphSet, name: GlyphSplitName): GlyphTable {
+  const members = [...set.classes.keys()].filter((index) => set.classes[index]?.split === name);
+  if (members.length === 0) {
+    throw new CoordwiseError(`the glyphs have no class in the split ${name}`, 'choose another split or file');
+  }
+  const families = [...set.families.keys()].filter((index) => set.families[index]?.split === name);
+  const rows = members.map((index) =>
+    families.map((family) => set.index(index, family)).filter((offset) => offset >= 0),
+  );
+  const maxExamples = Math.max(...rows.map((row) => row.length));
+  const examples = new Uint32Array(rows.length * maxExamples).fill(ABSENT_EXAMPLE);
+  const images = new Uint8Array(rows.reduce((sum, row) => sum + row.length, 0) * AREA);
+  let image = 0;
+  for (const [row, offsets] of rows.entries()) {
+    for (const [column, offset] of offsets.entries()) {
+      examples[row * maxExamples + column] = image;
+      images.set(set.pixels.subarray(offset, offset + AREA), image * AREA);
+      image++;
+    }
+  }
+  return {
+    split: name,
+    classes: rows.length,
+    maxExamples,
+    examples,
+    counts: Uint32Array.from(rows, (row) => row.length),
+    images,
+    names: members.map((index) => set.classes[index]?.name ?? ''),
+  };
+}
+
+type Refuse = (what: string, cause?: unknown) => FileFormatError;
+
+/** Inflates a gzip file of one member that ends where the file ends. */
+async function unpack(bytes: Uint8Array, refuse: Refuse): Promise<Uint8Array<ArrayBuffer>> {
+  if (bytes.length < 18 || bytes[0] !== 0x1f || bytes[1] !== 0x8b) throw refuse('it is not a gzip file');
+  const claimed = new DataView(bytes.buffer, bytes.byteOffset + bytes.length - 4, 4).getUint32(0, true);
+  const wrong = `its last four bytes claim that ${claimed} bytes are packed in it`;
+  if (claimed > MOST_BYTES) throw refuse(`${wrong}, more than any glyph file`);
+  const all = new Uint8Array(claimed);
+  let length = 0;
+  try {
+    const reader = new Blob([bytes.slice()])
+      .stream()
+      .pipeThrough(new DecompressionStream('gzip'))
+      .getReader();
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      if (length + part.value.length > claimed) {
+        await reader.cancel();
+        throw refuse(`${wrong}, but there are more`);
+      }
+      all.set(part.value, length);
+      length += part.value.length;
+    }
+  } catch (error) {
+    throw error instanceof FileFormatError ? error : refuse('it cannot be unpacked', error);
+  }
+  if (length !== claimed) throw refuse(`${wrong}, but there are ${length}`);
+  return all;
+}
+
+function parseHeader(bytes: Uint8Array, refuse: Refuse): Header {
+  let value: unknown;
+  try {
+    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (error) {
+    throw refuse('its header is not JSON', error);
+  }
+  const result = headerSchema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw refuse(`its header at ${issue?.path.join('.') ?? ''}: ${issue?.message ?? ''}`, result.error);
+}
+
+/** Offsets [classes, families] of the images, -1 where there is none; checks the header against itself. */
+function locateImages(header: Header, pixelBytes: number, refuse: Refuse): Int32Array {
+  const { classes, families, promised } = header;
+  const taken = new Set<string>();
+  const offsets = new Int32Array(classes.length * families.length).fill(-1);
+  let images = 0;
+  for (const [index, entry] of classes.entries()) {
+    const who = `class ${index} (${entry.name})`;
+    for (const character of [entry.character, ...entry.alike]) {
+      if (taken.has(character)) throw refuse(`${who} has the character ${character} of an earlier class`);
+      taken.add(character);
+    }
+    let last = -1;
+    for (const family of entry.families) {
+      if (family >= families.length) throw refuse(`${who} names family ${family} of ${families.length}`);
+      if (family <= last) throw refuse(`the families of ${who} are not in ascending order`);
+      if (families[family]?.split !== entry.split) {
+        throw refuse(`${who} is in ${entry.split}, but its family ${family} is not`);
+      }
+      last = family;
+      offsets[index * families.length + family] = AREA * images;
+      images++;
+    }
+    if (entry.families.length < promised[entry.split]) {
+      const few = `${entry.families.length} examples, fewer than the ${promised[entry.split]} promised`;
+      throw refuse(`${who} has ${few} for ${entry.split}`);
+    }
+  }
+  if (images * AREA !== pixelBytes) {
+    throw refuse(`its header names ${images} images of ${AREA} bytes, but ${pixelBytes} bytes follow it`);
+  }
+  return offsets;
+}

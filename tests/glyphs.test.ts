@@ -1,0 +1,358 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync, gzipSync } from 'node:zlib';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  ABSENT_EXAMPLE,
+  decodeGlyphs,
+  GLYPH_SPLITS,
+  type GlyphSet,
+  type GlyphSplitName,
+  glyphSplit,
+} from '../src/host/data/glyphs.ts';
+import { CoordwiseError, FileFormatError } from '../src/host/errors.ts';
+import { readFileChecked } from '../src/node/files.ts';
+import { glyphFile, loadGlyphs } from '../src/node/glyphs.ts';
+
+const AREA = 784;
+let set: GlyphSet;
+beforeAll(async () => {
+  set = await loadGlyphs();
+});
+
+/** The families, by index, that have an image of a class. */
+function familiesOf(classIndex: number): number[] {
+  return [...set.families.keys()].filter((family) => set.index(classIndex, family) >= 0);
+}
+
+/** An image as a vector of mean 0 and length 1. */
+function normalise(pixels: ArrayLike<number>): Float64Array {
+  const vector = Float64Array.from(pixels);
+  const mean = vector.reduce((sum, value) => sum + value, 0) / vector.length;
+  const centred = vector.map((value) => value - mean);
+  const length = Math.sqrt(centred.reduce((sum, value) => sum + value * value, 0));
+  return centred.map((value) => value / length);
+}
+
+function correlation(first: Float64Array, second: Float64Array): number {
+  let sum = 0;
+  for (let at = 0; at < first.length; at++) sum += (first[at] ?? Number.NaN) * (second[at] ?? Number.NaN);
+  return sum;
+}
+
+/** The normalised image of a class in a family; undefined where there is none. */
+function vectorOf(classIndex: number, family: number): Float64Array | undefined {
+  const offset = set.index(classIndex, family);
+  return offset < 0 ? undefined : normalise(set.pixels.subarray(offset, offset + AREA));
+}
+
+describe('data/glyphs.bin', () => {
+  it('holds the characters of several scripts in every split, and no image twice', () => {
+    expect(set.side).toBe(28);
+    expect(set.classes.length).toBeGreaterThanOrEqual(240);
+    expect(set.families.length).toBeGreaterThanOrEqual(100);
+    const starts = set.classes.flatMap((_, index) =>
+      familiesOf(index).map((family) => set.index(index, family)),
+    );
+    expect(starts).toEqual(Array.from({ length: set.pixels.length / AREA }, (_, image) => AREA * image));
+    for (const split of GLYPH_SPLITS) {
+      const scripts = new Set(
+        set.classes.filter((entry) => entry.split === split).map(({ script }) => script),
+      );
+      expect(scripts.size).toBeGreaterThanOrEqual(8);
+    }
+    expect(set.index(-1, 0)).toBe(-1);
+    expect(set.index(0, -1)).toBe(-1);
+    expect(set.index(0, set.families.length)).toBe(-1);
+    expect(set.index(set.classes.length, 0)).toBe(-1);
+  });
+
+  it('shares neither characters nor families between splits', () => {
+    const characters = set.classes.flatMap(({ character, alike }) => [character, ...alike]);
+    expect(new Set(characters).size).toBe(characters.length);
+    const names = set.families.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const [index, { split }] of set.classes.entries()) {
+      for (const family of familiesOf(index)) expect(set.families[family]?.split).toBe(split);
+    }
+  });
+
+  it('has the promised number of examples of every class: 5 shots and 15 queries in train and test', () => {
+    expect(set.promised).toEqual({ train: 20, validation: 8, test: 20 });
+    for (const [index, { split }] of set.classes.entries()) {
+      expect(familiesOf(index).length).toBeGreaterThanOrEqual(set.promised[split]);
+    }
+  });
+
+  it('has ink in every image, in the middle and 22 pixels long', () => {
+    for (let start = 0; start < set.pixels.length; start += AREA) {
+      let left = 28;
+      let right = -1;
+      let top = 28;
+      let bottom = -1;
+      for (let at = 0; at < AREA; at++) {
+        if ((set.pixels[start + at] ?? 0) === 0) continue;
+        left = Math.min(left, at % 28);
+        right = Math.max(right, at % 28);
+        top = Math.min(top, Math.floor(at / 28));
+        bottom = Math.max(bottom, Math.floor(at / 28));
+      }
+      const longer = Math.max(right - left, bottom - top) + 1;
+      expect(longer).toBeGreaterThanOrEqual(20);
+      expect(longer).toBeLessThanOrEqual(24);
+      // Half a pixel of anti-aliasing on one side or the other, at most two where a hairline ends faintly.
+      expect(Math.abs(left + right - 27)).toBeLessThanOrEqual(2);
+      expect(Math.abs(top + bottom - 27)).toBeLessThanOrEqual(2);
+    }
+  });
+
+  it('has no two classes that look alike: mean images correlate by less than 0.9', () => {
+    const means = set.classes.map((_, index) => {
+      const sum = new Float64Array(AREA);
+      for (const family of familiesOf(index)) {
+        const offset = set.index(index, family);
+        for (let at = 0; at < AREA; at++) sum[at] = (sum[at] ?? 0) + (set.pixels[offset + at] ?? 0);
+      }
+      return normalise(sum);
+    });
+    for (const [a, first] of means.entries()) {
+      for (const [b, second] of means.slice(0, a).entries()) {
+        const pair = `${set.classes[a]?.name} and ${set.classes[b]?.name}`;
+        expect(correlation(first, second), pair).toBeLessThan(0.9);
+      }
+    }
+  });
+
+  it('has no glyph that could be of two classes of its family, and no copies within a class', () => {
+    for (const family of set.families.keys()) {
+      const vectors = set.classes.map((_, index) => vectorOf(index, family)).filter((vector) => vector);
+      for (const [a, first] of vectors.entries()) {
+        for (const second of vectors.slice(0, a)) {
+          if (first && second) expect(correlation(first, second)).toBeLessThanOrEqual(0.95);
+        }
+      }
+    }
+    for (const index of set.classes.keys()) {
+      const vectors = familiesOf(index).map((family) => vectorOf(index, family));
+      for (const [a, first] of vectors.entries()) {
+        for (const second of vectors.slice(0, a)) {
+          if (first && second) expect(correlation(first, second)).toBeLessThanOrEqual(0.985);
+        }
+      }
+    }
+  });
+
+  it('names the licence and the copyright of every family, and GLYPHS.md repeats them', () => {
+    const page = new TextDecoder().decode(
+      readFileChecked(join(dirname(glyphFile()), 'GLYPHS.md'), 'the page'),
+    );
+    for (const { name, package: from, licence, copyright } of set.families) {
+      expect(licence).toBe('OFL-1.1');
+      expect(copyright, name).toMatch(/copyright|©|\(c\)/i);
+      expect(from).toMatch(/^@fontsource\/[a-z0-9-]+@\d+\.\d+\.\d+$/);
+      expect(page).toContain(`| ${name} | ${from}, `);
+      expect(page).toContain(copyright);
+    }
+  });
+});
+
+describe('glyphSplit', () => {
+  it.each(GLYPH_SPLITS)('tables the %s split and nothing else', (split) => {
+    const table = glyphSplit(set, split);
+    const members = [...set.classes.keys()].filter((index) => set.classes[index]?.split === split);
+    expect(table).toMatchObject({ split, classes: members.length });
+    expect(table.names).toEqual(members.map((index) => set.classes[index]?.name));
+    expect(table.maxExamples).toBe(Math.max(...table.counts));
+    expect(table.examples).toHaveLength(table.classes * table.maxExamples);
+    let image = 0;
+    for (const [row, index] of members.entries()) {
+      const offsets = familiesOf(index).map((family) => set.index(index, family));
+      expect(table.counts[row]).toBe(offsets.length);
+      for (let column = 0; column < table.maxExamples; column++) {
+        const number = table.examples[row * table.maxExamples + column] ?? -1;
+        const offset = offsets[column];
+        if (offset === undefined) {
+          expect(number).toBe(ABSENT_EXAMPLE);
+          continue;
+        }
+        expect(number).toBe(image++);
+        const stored = table.images.subarray(number * AREA, (number + 1) * AREA);
+        expect(Buffer.compare(stored, set.pixels.subarray(offset, offset + AREA))).toBe(0);
+      }
+    }
+    expect(table.images).toHaveLength(image * AREA);
+  });
+
+  it('refuses a split without classes', () => {
+    const empty: GlyphSet = { ...set, classes: [] };
+    expect(() => glyphSplit(empty, 'test')).toThrow(CoordwiseError);
+    expect(() => glyphSplit(empty, 'test')).toThrow('no class in the split test');
+  });
+
+  it('is hard enough for pixels: the nearest of five single examples is right 55 to 85 times in 100', () => {
+    const { classes, counts, maxExamples, examples, images } = glyphSplit(set, 'test');
+    const image = (row: number, column: number): Uint8Array => {
+      const number = examples[row * maxExamples + (column % (counts[row] ?? 1))] ?? 0;
+      return images.subarray(number * AREA, (number + 1) * AREA);
+    };
+    const distance = (a: Uint8Array, b: Uint8Array): number =>
+      a.reduce((sum, value, at) => sum + (value - (b[at] ?? 0)) ** 2, 0);
+    let right = 0;
+    let asked = 0;
+    for (let episode = 0; episode < 300; episode++) {
+      const rows = Array.from({ length: 5 }, (_, way) => (episode * 5 + way * (1 + (episode % 7))) % classes);
+      if (new Set(rows).size < 5) continue;
+      for (const [way, row] of rows.entries()) {
+        const query = image(row, episode + 1);
+        const distances = rows.map((other, column) => distance(query, image(other, episode + 3 + column)));
+        right += distances.indexOf(Math.min(...distances)) === way ? 1 : 0;
+        asked++;
+      }
+    }
+    expect(asked).toBeGreaterThan(1000);
+    expect(right / asked).toBeGreaterThan(0.55);
+    expect(right / asked).toBeLessThan(0.85);
+  });
+});
+
+interface TinyClass {
+  character: string;
+  script: string;
+  name: string;
+  alike: string;
+  split: GlyphSplitName;
+  families: number[];
+}
+
+function tinyHeader() {
+  const family = (name: string, split: GlyphSplitName) => ({
+    ...{ name, package: '@fontsource/x@1.0.0', weight: 400, split, licence: 'OFL-1.1', copyright: '(c) x' },
+  });
+  const classes: TinyClass[] = [
+    { character: 'A', script: 'Latin', name: 'latin a', alike: 'Α', split: 'train', families: [0, 2] },
+    { character: 'あ', script: 'Hiragana', name: 'hiragana a', alike: '', split: 'test', families: [1] },
+  ];
+  return {
+    format: 'coordwise-glyphs-1',
+    side: 28,
+    promised: { train: 2, validation: 1, test: 1 },
+    classes,
+    families: [family('One', 'train'), family('Two', 'test'), family('Three', 'train')],
+  };
+}
+
+/** A glyph file before it is packed. */
+function tinyFile(header: object = tinyHeader(), images = 3, magic = 'CWGLYPH1'): Buffer {
+  const text = Buffer.from(JSON.stringify(header));
+  const start = Buffer.from(`${magic}....`);
+  start.writeUInt32LE(text.length, 8);
+  const pixels = Buffer.from(Array.from({ length: images * AREA }, (_, at) => (at * 31) % 251));
+  return Buffer.concat([start, text, pixels]);
+}
+
+describe('decodeGlyphs', () => {
+  it('reads what the format says, from any offset, as copies', async () => {
+    const packed = gzipSync(tinyFile());
+    const shifted = Buffer.alloc(packed.length + 9, 0xee);
+    shifted.set(packed, 5);
+    const tiny = await decodeGlyphs(shifted.subarray(5, 5 + packed.length), 'tiny.bin');
+    shifted.fill(0);
+    expect(tiny.classes[0]).toEqual({
+      ...{ character: 'A', script: 'Latin', name: 'latin a', alike: 'Α', split: 'train' },
+    });
+    expect([0, 1, 2].map((family) => tiny.index(0, family))).toEqual([0, -1, AREA]);
+    expect([0, 1, 2].map((family) => tiny.index(1, family))).toEqual([-1, 2 * AREA, -1]);
+    expect(tiny.pixels).toHaveLength(3 * AREA);
+    expect(tiny.pixels[2 * AREA]).toBe((2 * AREA * 31) % 251);
+    expect(glyphSplit(tiny, 'train').examples).toEqual(Uint32Array.of(0, 1));
+  });
+
+  it('refuses every shorter file, every changed byte and anything after the end', async () => {
+    const packed = gzipSync(tinyFile());
+    for (let length = 0; length < packed.length; length++) {
+      await expect(decodeGlyphs(packed.subarray(0, length), 'cut.bin')).rejects.toThrow(FileFormatError);
+    }
+    // Bytes 4 to 9 of a gzip file are a date and the system it was packed on.
+    for (let at = 0; at < packed.length; at++) {
+      if (at >= 4 && at < 10) continue;
+      const changed = Buffer.from(packed);
+      changed[at] = (changed[at] ?? 0) ^ 0xff;
+      await expect(decodeGlyphs(changed, 'changed.bin'), `byte ${at}`).rejects.toThrow(FileFormatError);
+    }
+    for (const rest of [Buffer.from([0]), Buffer.from('more'), packed]) {
+      const longer = Buffer.concat([packed, rest]);
+      await expect(decodeGlyphs(longer, 'longer.bin')).rejects.toThrow(FileFormatError);
+    }
+    const inside = tinyFile();
+    for (const length of [0, 7, 11, 12, 40, 400, inside.length - 1]) {
+      const cut = gzipSync(inside.subarray(0, length));
+      await expect(decodeGlyphs(cut, 'inside.bin'), `${length} bytes`).rejects.toThrow(FileFormatError);
+    }
+  });
+
+  it('refuses the real file cut anywhere', async () => {
+    const bytes = readFileChecked(glyphFile(), 'the glyphs');
+    const cuts = Array.from({ length: 24 }, (_, part) => Math.floor((bytes.length * part) / 24));
+    for (const length of [...cuts, bytes.length - 8, bytes.length - 4, bytes.length - 1]) {
+      await expect(decodeGlyphs(bytes.subarray(0, length), 'glyphs.bin')).rejects.toThrow(FileFormatError);
+    }
+    expect(gunzipSync(bytes).toString('latin1', 0, 8)).toBe('CWGLYPH1');
+  });
+
+  const header = tinyHeader();
+  const [latin, kana] = header.classes;
+  const withClass = (change: object) => ({ ...header, classes: [{ ...latin, ...change }, kana] });
+  it.each([
+    ['another format', { ...header, format: 'coordwise-glyphs-2' }, 'its header at format:'],
+    ['another size', { ...header, side: 32 }, 'its header at side:'],
+    ['an unknown entry', { ...header, colour: true }, 'its header at '],
+    ['an unknown split', withClass({ split: 'dev' }), 'its header at classes.0.split:'],
+    ['two characters', withClass({ character: 'AB' }), 'classes.0.character: not a single character'],
+    [
+      'a character twice',
+      withClass({ alike: 'あ' }),
+      'class 1 (hiragana a) has the character あ of an earlier',
+    ],
+    ['a family that is not there', withClass({ families: [0, 3] }), 'class 0 (latin a) names family 3 of 3'],
+    [
+      'a family twice',
+      withClass({ families: [0, 0] }),
+      'the families of class 0 (latin a) are not in ascending',
+    ],
+    ['families in disorder', withClass({ families: [2, 0] }), 'are not in ascending order'],
+    ['a family of another split', withClass({ families: [0, 1] }), 'is in train, but its family 1 is not'],
+    ['too few examples', withClass({ families: [0] }), 'has 1 examples, fewer than the 2 promised for train'],
+    ['no licence', { ...header, families: [{ name: 'One' }] }, 'its header at families.0.'],
+  ])('refuses a header with %s', async (_, changed, message) => {
+    const file = gzipSync(tinyFile(changed));
+    await expect(decodeGlyphs(file, 'x.bin')).rejects.toThrow(FileFormatError);
+    await expect(decodeGlyphs(file, 'x.bin')).rejects.toThrow(message);
+  });
+
+  it('refuses other files and other sizes, by what they are', async () => {
+    const read = (bytes: Uint8Array) => decodeGlyphs(bytes, 'x.bin');
+    await expect(read(Buffer.alloc(100))).rejects.toThrow('x.bin: it is not a gzip file');
+    await expect(read(gzipSync('some other text'))).rejects.toThrow('it does not start with CWGLYPH1');
+    await expect(read(gzipSync(tinyFile(header, 3, 'CWGLYPH2')))).rejects.toThrow(
+      'does not start with CWGLYPH1',
+    );
+    const size = `names 3 images of 784 bytes, but ${2 * AREA} bytes follow it`;
+    await expect(read(gzipSync(tinyFile(header, 2)))).rejects.toThrow(size);
+    await expect(read(gzipSync(tinyFile(header, 4)))).rejects.toThrow(`but ${4 * AREA} bytes follow it`);
+  });
+});
+
+describe('glyphFile', () => {
+  it('finds the file from src, from dist and from deeper folders, and says when there is none', () => {
+    const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+    for (const from of ['src/node/glyphs.ts', 'dist/node.js', 'dist/chunks/node-1234.js']) {
+      expect(glyphFile(join(root, from))).toBe(join(root, 'data/glyphs.bin'));
+    }
+    expect(existsSync(glyphFile())).toBe(true);
+    expect(() => glyphFile('/nowhere/at/all.js')).toThrow(CoordwiseError);
+    expect(() => glyphFile('/nowhere/at/all.js')).toThrow(
+      'data/glyphs.bin, the glyphs that come with coordwise',
+    );
+  });
+});
