@@ -3,7 +3,7 @@ import { CoordwiseError, type GpuContext } from '../src/host/index.ts';
 import { checkCases } from './cases.ts';
 import { type Check, holds } from './check.ts';
 import { describeEnvironment, repositoryFolder } from './environment.ts';
-import { type FirstRun, firstRun, interleave, type Samples } from './measure.ts';
+import { type FirstRun, firstRun, interleave, type Samples, watchOthers } from './measure.ts';
 import type { MetaIteration } from './metaIteration.ts';
 import { checkLine, megabytes } from './print.ts';
 import { profileUnroll, whyNoProfile } from './profile.ts';
@@ -51,7 +51,9 @@ export async function runBench(
     const checks = await runChecks(context, benches, say);
     for (const rate of rates) await rate.calibrate(rateMs);
     say(`Timing ${runs} interleaved runs of ${benches.map(({ name }) => name).join(', ')}`);
+    const othersShare = watchOthers();
     const samples = await interleave(benches, runs);
+    const machine = { ...environment.machine, othersShare: othersShare() };
     const profile = await profileKernels(context, profiled);
     const measured = (name: string): Measured => {
       const ofFirst = first.get(name);
@@ -64,6 +66,7 @@ export async function runBench(
     return {
       format: 'coordwise-bench-1',
       ...environment,
+      machine,
       runs,
       checks,
       rates: rateResults,

@@ -1,3 +1,5 @@
+import type { L2lConfig, OptimizerConfig } from '../src/host/index.ts';
+
 /**
  * Useful work, counted by hand and the same for every implementation: 1 multiply-add = 2 FLOP. Biases,
  * transcendental functions, preprocessing and the loss's softmax are left out. What an implementation computes
@@ -43,4 +45,10 @@ export function mlpFlop(widths: readonly number[], batch: number): number {
 /** FLOP of one loss and gradient of one quadratic: W theta, and W^T times the residual. */
 export function quadraticFlop(dimension: number): number {
   return 4 * dimension * dimension;
+}
+
+/** The benches measure l2l; their counts hold for nothing else. */
+export function l2lOf(config: OptimizerConfig): L2lConfig {
+  if (config.kind !== 'l2l') throw new RangeError(`the benches have no counts for ${config.kind}`);
+  return config;
 }

@@ -17,7 +17,9 @@ export function repositoryFolder(): string {
   return folder;
 }
 
-type Environment = Pick<BenchResult, 'date' | 'adapter' | 'versions' | 'commit' | 'machine'>;
+interface Environment extends Pick<BenchResult, 'date' | 'adapter' | 'versions' | 'commit'> {
+  readonly machine: Omit<BenchResult['machine'], 'othersShare'>;
+}
 
 /** What a number is worth nothing without; call it before the machine is put to work. */
 export function describeEnvironment(context: GpuContext): Environment {

@@ -1,3 +1,4 @@
+import { cpus } from 'node:os';
 import type { Timed } from './workload.ts';
 
 /** Calls counted at the WebGPU interface. */
@@ -48,6 +49,31 @@ export async function interleave(benches: readonly Timed[], rounds: number): Pro
     }
   }
   return samples;
+}
+
+/**
+ * Begins to watch the machine; the function it returns says which share of its processor time since then went to
+ * other processes, 0 to 1.
+ */
+export function watchOthers(): () => number {
+  const start = machineTime();
+  const own = process.cpuUsage();
+  return () => {
+    const { busy, all } = machineTime();
+    const { user, system } = process.cpuUsage(own);
+    const others = busy - start.busy - (user + system) / 1000;
+    return Math.min(1, Math.max(0, others / Math.max(1, all - start.all)));
+  };
+}
+
+/** Milliseconds since the machine started, summed over its hardware threads. */
+function machineTime(): { busy: number; all: number } {
+  let [busy, all] = [0, 0];
+  for (const { times } of cpus()) {
+    busy += times.user + times.nice + times.sys + times.irq;
+    all += times.user + times.nice + times.sys + times.irq + times.idle;
+  }
+  return { busy, all };
 }
 
 /** Counts dispatches and submits while `work` runs; nothing else may use WebGPU meanwhile. */

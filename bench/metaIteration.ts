@@ -10,7 +10,7 @@ import {
   taskParameters,
 } from '../src/host/index.ts';
 import type { Check } from './check.ts';
-import { l2lFlop, mlpFlop, quadraticFlop } from './counts.ts';
+import { l2lFlop, l2lOf, mlpFlop, quadraticFlop } from './counts.ts';
 import { drawQuadratics, redrawTheta0 } from './draw.ts';
 import { checkMlpLosses, checkQuadratics } from './metaChecks.ts';
 import { namedTensors, referencePreprocess } from './reference.ts';
@@ -32,7 +32,8 @@ export function createMetaIteration(
   data?: TaskData,
 ): MetaIteration {
   const trainer = new Trainer(context, config, data);
-  const { task, tasks, unroll: steps, optimizer } = config;
+  const { task, tasks, unroll: steps } = config;
+  const optimizer = l2lOf(config.optimizer);
   const sizes = { inputs: optimizer.preprocess.kind === 'none' ? 1 : 2, ...optimizer };
   const coordinateSteps = tasks * taskParameters(task) * steps;
   const { forward, backward } = l2lFlop(sizes);
@@ -74,7 +75,8 @@ async function checkFirstRun(
   config: TrainConfig,
   data: TaskData | undefined,
 ): Promise<Check[]> {
-  const { task, tasks, unroll: steps, optimizer: settings, seed } = config;
+  const { task, tasks, unroll: steps, seed } = config;
+  const settings = l2lOf(config.optimizer);
   const keys = taskKeys(seed, 'train', 0, tasks);
   const count = tasks * taskParameters(task);
   const tensors = [trainer.unroll.losses, trainer.unroll.theta];

@@ -2,6 +2,9 @@ import { type Check, holds } from './check.ts';
 import { PEERS } from './peers.ts';
 import type { BenchResult } from './result.ts';
 
+/** Times are worth quoting while other processes take less of the machine than this. */
+const QUIET = 0.03;
+
 /** Rows of cells as aligned lines: the first column to the left, the others to the right. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const columns = Math.max(0, ...rows.map((row) => row.length));
@@ -46,16 +49,11 @@ export function report(result: BenchResult): string[] {
 
 function headLines({ date, adapter, versions, commit, machine, runs }: BenchResult): string[] {
   const remark = adapter.kind === 'software' ? " (software: its times are not a GPU's)" : '';
-  const busy =
-    machine.loadAverage > 0.5
-      ? [
-          `The machine was not quiet before the bench (load ${machine.loadAverage.toFixed(1)}): do not quote these times.`,
-        ]
-      : [];
+  const others = `Other processes took ${(100 * machine.othersShare).toFixed(1)} % of the machine during the timed runs`;
   return [
     `${date}, commit ${commit ?? 'unknown'}, Node ${versions.node}, webgpu ${versions.webgpu ?? 'unknown'}`,
     `${adapter.description}${remark}; ${machine.threads} threads of ${machine.processor}`,
-    ...busy,
+    machine.othersShare > QUIET ? `${others}: do not quote these times.` : `${others}.`,
     `Times in ms until the device has completed; median and minimum of ${runs} interleaved runs.`,
   ];
 }

@@ -34,8 +34,10 @@ export const benchResultSchema = z.strictObject({
   machine: z.strictObject({
     processor: z.string(),
     threads: count,
-    /** Of the minute before the bench began: above 0.5, something else was using the machine. */
+    /** Of the minute before the bench began. */
     loadAverage: z.number().nonnegative(),
+    /** Share of the machine's processor time that other processes took during the timed runs. */
+    othersShare: z.number().min(0).max(1),
   }),
   /** Timed runs of each, after the first. */
   runs: count,

@@ -1,7 +1,7 @@
 import {
   createLearned,
   type GpuContext,
-  type OptimizerConfig,
+  type L2lConfig,
   readTensors,
   submit,
   TensorPool,
@@ -27,7 +27,7 @@ export function createUpdate(
   context: GpuContext,
   name: string,
   coordinates: number,
-  config: OptimizerConfig,
+  config: L2lConfig,
 ): Workload {
   const pool = new TensorPool(context);
   const optimizer = createLearned(pool, config);

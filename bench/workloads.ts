@@ -1,7 +1,7 @@
 import {
   ConfigError,
   type GpuContext,
-  optimizerSchema,
+  l2lOptimizer,
   parseConfig,
   splitTaskData,
   trainSchema,
@@ -37,7 +37,7 @@ export function createW2(context: GpuContext): MetaIteration {
 
 /** W3: one update of 1,000,000 coordinates. */
 export function createW3(context: GpuContext): Workload {
-  return createUpdate(context, 'W3', 1_000_000, parseConfig(optimizerSchema, L2L, 'bench'));
+  return createUpdate(context, 'W3', 1_000_000, parseConfig(l2lOptimizer, L2L, 'bench'));
 }
 
 /** These workloads, and the rates of the adapter; W1 is profiled. */

@@ -21,8 +21,8 @@ import {
   createLearned,
   type GpuContext,
   type ImageSet,
+  l2lOptimizer,
   minibatchIndices,
-  optimizerSchema,
   parseConfig,
   type TaskData,
   TensorPool,
@@ -71,7 +71,7 @@ const smallMlp = (context: GpuContext) =>
 const smallQuadratics = (context: GpuContext) =>
   createMetaIteration(context, 'W2', meta({ kind: 'quadratic', dimension: 5 }, 3));
 const smallUpdate = (context: GpuContext) =>
-  createUpdate(context, 'W3', 333, parseConfig(optimizerSchema, L2L, 'test'));
+  createUpdate(context, 'W3', 333, parseConfig(l2lOptimizer, L2L, 'test'));
 const smallRates = (context: GpuContext) => [
   createFmaRate(context, { threads: 130, length: 128 }),
   createCopyRate(context, { bytes: 2 ** 14 }),
@@ -213,7 +213,7 @@ describe('checks of the numbers', () => {
 });
 
 function smallPhi() {
-  const optimizer = createLearned(new TensorPool(gpu()), parseConfig(optimizerSchema, L2L, 'test'));
+  const optimizer = createLearned(new TensorPool(gpu()), parseConfig(l2lOptimizer, L2L, 'test'));
   return namedTensors(optimizer.toNamed(optimizer.initialPhi(1)));
 }
 
@@ -276,6 +276,7 @@ function expectReport(result: BenchResult): void {
   const text = report(result).join('\n');
   expect(text).toContain('recomputed gates are not counted as useful work');
   expect(text).toContain('recorded elsewhere, not in this run');
+  expect(text).toMatch(/Other processes took \d+\.\d % of the machine/);
   expect(text).toContain('14812');
   expect(text).toContain('indicative');
   for (const { name } of result.workloads) expect(text).toMatch(new RegExp(`^${name} `, 'm'));

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { OptimizerConfig } from '../src/host/config.ts';
 import { lossWeightsOf } from '../src/host/config.ts';
 import { minibatchIndices, taskKeys } from '../src/host/data/threefry.ts';
 import { createTasks } from '../src/host/meta/tasks.ts';
@@ -53,6 +54,11 @@ function expectAgreement(
   }
 }
 
+function outputScaleOf(config: OptimizerConfig): number {
+  if (config.kind !== 'l2l') throw new Error(`${config.kind} has no output scale`);
+  return config.outputScale;
+}
+
 describe('an episode of two unrolls against float64', () => {
   it('quadratics: the second unroll goes on from the carried theta and LSTM state', async () => {
     const { optimizer: settings } = smallConfig();
@@ -75,7 +81,7 @@ describe('an episode of two unrolls against float64', () => {
         theta0,
         steps: 5,
         preprocess: { kind: 'log-sign', p: 10 },
-        outputScale: settings.outputScale,
+        outputScale: outputScaleOf(settings),
         ...(state && { state }),
       });
       expectAgreement(optimizer, 2, ours, reference, `unroll ${index}`);
@@ -89,7 +95,7 @@ describe('an episode of two unrolls against float64', () => {
       theta0: unrolls[0]?.theta ?? [],
       steps: 5,
       preprocess: { kind: 'log-sign', p: 10 },
-      outputScale: settings.outputScale,
+      outputScale: outputScaleOf(settings),
     });
     const second = optimizer.gradientToNamed(unrolls[1]?.gradient ?? new Float32Array());
     expect(
@@ -128,7 +134,7 @@ describe('an episode of two unrolls against float64', () => {
         steps: 2,
         firstStep: 2 * index,
         preprocess: { kind: 'log-sign', p: 10 },
-        outputScale: settings.outputScale,
+        outputScale: outputScaleOf(settings),
         ...(state && { state }),
       });
       expectAgreement(optimizer, 1, ours, reference, `unroll ${index}`);
@@ -173,7 +179,7 @@ describe('loss weights against float64', () => {
         theta0: given.theta0,
         steps: 5,
         preprocess: { kind: 'log-sign', p: 10 },
-        outputScale: config.optimizer.outputScale,
+        outputScale: outputScaleOf(config.optimizer),
         lossWeights: list,
       });
       for (const ours of unrolls) expectAgreement(optimizer, 2, ours, reference, JSON.stringify(weights));

@@ -24,6 +24,14 @@ function readWeights(path: string): { file: WeightsFile; source: string } {
   return { file: decodeWeights(bytes, source), source };
 }
 
+/** The weights that all coordinates share, without the starting point that belongs to one architecture. */
+function withoutTheta0(file: WeightsFile): WeightsFile {
+  const { optimizer } = file;
+  if (optimizer.kind === 'l2l') return file;
+  const { theta0Parameters: _, ...shared } = optimizer;
+  return { ...file, optimizer: shared };
+}
+
 /**
  * Evaluates trained weights beside tuned baselines; with --out also writes report.html and results.json. Returns
  * the exit code.
@@ -32,7 +40,8 @@ export async function evaluate(path: string, name: string | undefined, values: V
   const output = new Output(values['json'] === true);
   const adapter = adapterFrom(values);
   const baselines = baselinesFrom(values);
-  const { file, source } = readWeights(path);
+  const { file: read, source } = readWeights(path);
+  const file = values['theta0'] === false ? withoutTheta0(read) : read;
   const task = taskFrom(name, values, file.task);
   const evaluation = evaluationFrom(values, file.training);
   const { seed, horizon, tasks, tuningTasks } = evaluation;

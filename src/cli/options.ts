@@ -40,16 +40,37 @@ export const taskOptions = {
 
 /** Options that describe an optimizer and its training. */
 export const trainOptions = {
-  optimizer: { ...text, describe: 'learned optimizer (default l2l)' },
-  layers: { ...numeric, describe: 'LSTM layers; 0 is a linear optimizer (default 2)' },
-  hidden: { ...numeric, describe: 'units of a layer (default 20)' },
+  optimizer: {
+    ...text,
+    describe: 'learned optimizer: l2l, gradient-descent-lstm, meta-lstm or momentum-lstm (default l2l)',
+  },
+  layers: { ...numeric, describe: 'l2l: LSTM layers; 0 is a linear optimizer (default 2)' },
+  hidden: { ...numeric, describe: 'units of an LSTM layer (default 20)' },
+  controller: {
+    ...text,
+    describe: 'gated: what the gates see, direct inputs or an lstm on them (default lstm)',
+  },
+  'forget-gate': { ...text, describe: 'gated: learned, or the number it is fixed at (default by optimizer)' },
+  'input-gate': { ...text, describe: 'gated: learned, or the number it is fixed at (default by optimizer)' },
+  'momentum-forget-gate': { ...text, describe: 'gated: as above, of the second cell (default by optimizer)' },
+  'momentum-input-gate': { ...text, describe: 'gated: as above, of the second cell (default by optimizer)' },
+  'gate-feedback': {
+    ...text,
+    describe: 'gated: a gate is fed its own past pre-sigmoid or after the sigmoid (default pre-sigmoid)',
+  },
+  'learn-theta0': { type: 'boolean', default: false, describe: 'gated: learn the starting point too' },
+  'second-derivatives': {
+    type: 'boolean',
+    default: false,
+    describe: 'take the gradients that the optimizer reads as functions of phi: exact second order',
+  },
   preprocess: {
     ...text,
     describe: 'gradient preprocessing: log-sign, clamp or none (default log-sign)',
   },
   p: { ...numeric, describe: 'log-sign: its p (default 10)' },
   k: { ...numeric, describe: 'clamp: its k (default 5)' },
-  'output-scale': { ...numeric, describe: 'factor on what the optimizer puts out (default 0.1)' },
+  'output-scale': { ...numeric, describe: 'l2l: factor on what the optimizer puts out (default 0.1)' },
   seed: { ...numeric, describe: 'seed of everything random (default 1)' },
   tasks: { ...numeric, describe: 'tasks a meta-step averages over (default 1)' },
   unroll: { ...numeric, describe: 'steps the meta-gradient goes back through (default 20)' },
@@ -111,6 +132,11 @@ export const evaluateOptions = {
   'tuning-tasks': { ...numeric, describe: 'tasks that learning rates are tuned on (default 16)' },
   horizon: { ...numeric, describe: 'steps (default: as trained)' },
   seed: { ...numeric, describe: 'seed of the task lists (default: as trained)' },
+  theta0: {
+    type: 'boolean',
+    default: true,
+    describe: 'start from the learned theta_0 where the weights have one; --no-theta0 leaves it out',
+  },
   baselines,
 } as const satisfies OptionTable;
 

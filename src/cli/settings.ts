@@ -9,6 +9,7 @@ import {
   settingPath,
   type TaskConfig,
   type TrainConfig,
+  taskParameters,
   taskSchema,
   trainSchema,
 } from '../host/index.ts';
@@ -23,6 +24,12 @@ const FLAGS: Readonly<Record<string, string>> = {
   'optimizer.outputScale': 'output-scale',
   metaLearningRate: 'learning-rate',
   lossWeights: 'loss-weights',
+  'optimizer.gateFeedback': 'gate-feedback',
+  'optimizer.gates.forget': 'forget-gate',
+  'optimizer.gates.input': 'input-gate',
+  'optimizer.gates.momentumForget': 'momentum-forget-gate',
+  'optimizer.gates.momentumInput': 'momentum-input-gate',
+  secondDerivatives: 'second-derivatives',
   'validation.tasks': 'validation-tasks',
   'validation.every': 'validate-every',
   tuningTasks: 'tuning-tasks',
@@ -151,6 +158,60 @@ function preprocessFrom(values: Values): unknown {
   return kind === undefined ? undefined : { kind };
 }
 
+/** A gate's flag: learned, or the number it is fixed at. */
+function gateFrom(values: Values, name: string): unknown {
+  const value = text(values, name);
+  if (value === undefined || value === 'learned') return value;
+  const fixed = value.trim() === '' ? Number.NaN : Number(value);
+  if (Number.isFinite(fixed)) return { fixed };
+  throw new ConfigError(
+    `--${name} is ${JSON.stringify(value)}, but must be learned or a number`,
+    `for example --${name} learned or --${name} 0.01`,
+  );
+}
+
+/** Flags that only some optimizers have, with what they set. */
+function optimizerFlags(kind: string, task: TaskConfig, values: Values): Record<string, unknown> {
+  const own: Record<'l2l' | 'gated', Record<string, unknown>> = {
+    l2l: { layers: number(values, 'layers'), 'output-scale': number(values, 'output-scale') },
+    gated: {
+      controller: text(values, 'controller'),
+      'gate-feedback': text(values, 'gate-feedback'),
+      'forget-gate': gateFrom(values, 'forget-gate'),
+      'input-gate': gateFrom(values, 'input-gate'),
+      'momentum-forget-gate': gateFrom(values, 'momentum-forget-gate'),
+      'momentum-input-gate': gateFrom(values, 'momentum-input-gate'),
+      'learn-theta0': values['learn-theta0'] === true ? true : undefined,
+    },
+  };
+  const family = kind === 'l2l' ? 'l2l' : 'gated';
+  const foreign = Object.entries(own[family === 'l2l' ? 'gated' : 'l2l']).find(
+    ([, value]) => value !== undefined,
+  );
+  if (foreign) {
+    throw new ConfigError(
+      `--${foreign[0]} does not belong to the optimizer ${kind}`,
+      `leave it out; ${kind} has ${Object.keys(own[family])
+        .map((flag) => `--${flag}`)
+        .join(', ')}`,
+    );
+  }
+  const { l2l, gated } = own;
+  if (family === 'l2l') return { layers: l2l['layers'], outputScale: l2l['output-scale'] };
+  const gates = given({
+    forget: gated['forget-gate'],
+    input: gated['input-gate'],
+    momentumForget: gated['momentum-forget-gate'],
+    momentumInput: gated['momentum-input-gate'],
+  });
+  return {
+    gates,
+    controller: gated['controller'],
+    gateFeedback: gated['gate-feedback'],
+    theta0Parameters: gated['learn-theta0'] === true ? taskParameters(task) : undefined,
+  };
+}
+
 /** The whole configuration of a training run. */
 export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
   const kind = text(values, 'optimizer') ?? 'l2l';
@@ -173,10 +234,9 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
     task,
     optimizer: given({
       kind,
-      layers: number(values, 'layers'),
       hidden: number(values, 'hidden'),
       preprocess: preprocessFrom(values),
-      outputScale: number(values, 'output-scale'),
+      ...optimizerFlags(kind, task, values),
     }),
     ...given({
       seed: number(values, 'seed'),
@@ -188,6 +248,7 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
       clip: number(values, 'clip'),
       lossWeights: isList ? numbers(lossWeights, 'loss-weights') : lossWeights,
       patience: number(values, 'patience'),
+      secondDerivatives: values['second-derivatives'] === true ? true : undefined,
     }),
     validation: given({
       tasks: number(values, 'validation-tasks'),

@@ -1,6 +1,8 @@
 import * as z from 'zod';
 import { ConfigError, FileFormatError } from './errors.ts';
 import { ACTIVATIONS } from './ops/activation.ts';
+import { GATE_FEEDBACKS } from './ops/gated.ts';
+import { CONTROLLERS, GATED_DEFAULTS, type GatedName } from './optimizers/gated/settings.ts';
 import { type SettingName, settingPath, settingProblem } from './settingProblem.ts';
 
 /** Settings of everything a run can be made of: parsed once, at the edge, and plain data from there on. */
@@ -61,8 +63,42 @@ export const l2lOptimizer = z
     context.addIssue({ code: 'custom', path: ['hidden'], message });
   });
 
-export const optimizerSchema = z.discriminatedUnion('kind', [l2lOptimizer]);
+/** A gate is learned, or fixed at a number. */
+const gate = z.union([z.literal('learned'), z.strictObject({ fixed: between(-1e6, 1e6) })], {
+  error: 'learned, or a number from -1000000 to 1000000',
+});
+
+/** The gated family: one schema a name, with the name's own defaults. */
+function gatedOptimizer<Name extends GatedName>(kind: Name) {
+  const { gates, controller, hidden, gateFeedback, preprocess } = GATED_DEFAULTS[kind];
+  const { momentumForget, momentumInput } = gates;
+  return z.strictObject({
+    kind: z.literal(kind),
+    gates: z
+      .strictObject({
+        forget: gate.default(gates.forget),
+        input: gate.default(gates.input),
+        momentumForget: momentumForget ? gate.default(momentumForget) : gate.optional(),
+        momentumInput: momentumInput ? gate.default(momentumInput) : gate.optional(),
+      })
+      .prefault({}),
+    controller: z.enum(CONTROLLERS).default(controller),
+    hidden: count(512).default(hidden),
+    gateFeedback: z.enum(GATE_FEEDBACKS).default(gateFeedback),
+    preprocess: preprocessSchema.default(preprocess),
+    /** Parameters of the learned theta_0; absent where tasks start as they are drawn. */
+    theta0Parameters: count(1_000_000_000).optional(),
+  });
+}
+
+export const optimizerSchema = z.discriminatedUnion('kind', [
+  l2lOptimizer,
+  gatedOptimizer('gradient-descent-lstm'),
+  gatedOptimizer('meta-lstm'),
+  gatedOptimizer('momentum-lstm'),
+]);
 export type OptimizerConfig = z.infer<typeof optimizerSchema>;
+export type L2lConfig = z.infer<typeof l2lOptimizer>;
 
 export const trainSchema = z
   .strictObject({
@@ -86,6 +122,8 @@ export const trainSchema = z
         error: 'sum, final, or a list of numbers from 0 to 1000000',
       })
       .default('sum'),
+    /** Exact second order: the meta-gradient also goes through the gradients that the optimizer reads. */
+    secondDerivatives: z.boolean().default(false),
     validation: z
       .strictObject({
         tasks: count(65535).default(16),

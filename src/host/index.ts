@@ -24,6 +24,7 @@ export { type CreateOptimizee, type MetaStep, Trainer, type TrainerState } from 
 export { type Trial, type Tuned, tuneLearningRate, tuningBytes } from './meta/tune.ts';
 export { Unroll, type UnrollOptions } from './meta/unroll.ts';
 export { createLearned } from './optimizers/create.ts';
+export { GATED_NAMES, type GatedName } from './optimizers/gated/settings.ts';
 export {
   createHandDesigned,
   HAND_DESIGNED,

@@ -1,5 +1,5 @@
 /**
- * Writes data/glyphs.bin and data/GLYPHS.md from the families of families.mjs: `npm ci && npm run build` in this
+ * Writes data/glyphs.bin and data/GLYPHS.md from the families of families.mjs: `npm install && npm run build` in this
  * folder. The same packages on the same Node give the same bytes.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';

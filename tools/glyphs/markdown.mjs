@@ -26,7 +26,7 @@ export function describe(header, facts) {
 \`glyphs.bin\` holds ${images} images of ${classes.length} characters: 28 x 28 pixels, grey, 0 for paper and 255 for ink.
 A class is a character, an example of it is one font family's drawing. Written by \`tools/glyphs\`, as is this page:
 
-    cd tools/glyphs && npm ci && npm run build      # the versions in its package-lock.json; about 1.2 GB
+    cd tools/glyphs && npm install && npm run build      # the versions in its package-lock.json; 1.2 GB
     npm run sheet -- sheet.png [train|validation|test]      # a picture of all images
 
 The same packages on the same version of Node give the same bytes. ${facts.bytes} bytes.

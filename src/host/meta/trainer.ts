@@ -88,6 +88,7 @@ export class Trainer {
       createOptimizee: createOptimizee(this.#pool),
       lossWeights: this.#lossWeights,
       metaGradient: this.#gradient,
+      secondDerivatives: config.secondDerivatives,
     });
     this.#metaStep = new Program(context, 'meta-step');
     this.#pool.requireFit(config.tasks, this.unroll.optimizee.parameters);
@@ -127,10 +128,20 @@ export class Trainer {
     this.#ring = new ReadbackRing(this.#context, [this.unroll.losses, this.#status], STAGING);
     const phi = state?.phi ?? this.optimizer.initialPhi(this.#config.seed);
     writeTensor(this.#context, this.optimizer.phi, phi);
-    if (!state) return;
+    if (!state) {
+      this.#drawTheta0();
+      return;
+    }
     writeTensor(this.#context, this.#m, state.m);
     writeTensor(this.#context, this.#v, state.v);
     writeTensor(this.#context, this.#status, state.status);
+  }
+
+  /** A learned theta_0 starts where the first training task would. */
+  #drawTheta0(): void {
+    const { seed, tasks } = this.#config;
+    this.unroll.setTasks(taskKeys(seed, 'train', 0, tasks), 0);
+    submit(this.#context, (encoder) => this.unroll.encodeDrawTheta0(encoder));
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { OptimizerConfig } from '../config.ts';
 import type { TensorPool } from '../gpu/tensor.ts';
+import { createGated } from './gated/gated.ts';
 import { createL2l } from './l2l/l2l.ts';
 import type { LearnedOptimizer } from './optimizer.ts';
 
@@ -8,5 +9,9 @@ export function createLearned(pool: TensorPool, config: OptimizerConfig): Learne
   switch (config.kind) {
     case 'l2l':
       return createL2l(pool, config);
+    case 'gradient-descent-lstm':
+    case 'meta-lstm':
+    case 'momentum-lstm':
+      return createGated(pool, config);
   }
 }

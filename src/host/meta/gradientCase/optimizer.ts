@@ -22,9 +22,10 @@ export function createCaseOptimizer(
   const optimizer = meta.oneOf('optimizer', CASE_OPTIMIZERS);
   const preprocess = preprocessOf(meta);
   if (optimizer === 'l2l') {
+    const layers = meta.integer('layers', 0);
     return createL2l(pool, {
-      layers: meta.integer('layers', 0),
-      hidden: meta.integer('hidden', 1),
+      layers,
+      hidden: layers > 0 ? meta.integer('hidden', 1) : 1,
       preprocess,
       outputScale: meta.number('output_scale'),
     });
