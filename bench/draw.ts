@@ -1,6 +1,8 @@
 import {
+  coordinatesOf,
   createTasks,
   type GpuContext,
+  Program,
   readTensors,
   submit,
   type TaskConfig,
@@ -9,7 +11,6 @@ import {
   type Trainer,
   writeTensor,
 } from '../src/host/index.ts';
-import { coordinatesOf, Program } from './engine.ts';
 
 /** A pool whose tensors can be found by their labels afterwards. */
 class ListedPool extends TensorPool {

@@ -1,7 +1,14 @@
-import { type GpuContext, readTensors, submit, TensorPool, writeTensor } from '../src/host/index.ts';
+import {
+  type GpuContext,
+  type Kernel,
+  Program,
+  readTensors,
+  submit,
+  TensorPool,
+  writeTensor,
+} from '../src/host/index.ts';
 import { type Check, relativeError } from './check.ts';
 import copyCode from './copy.wgsl?raw';
-import { type Kernel, Program } from './engine.ts';
 import fmaCode from './fma.wgsl?raw';
 import { timeMs } from './measure.ts';
 import type { Timed } from './workload.ts';

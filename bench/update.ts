@@ -1,7 +1,9 @@
 import {
+  coordinatesOf,
   createLearned,
   type GpuContext,
   type L2lConfig,
+  Program,
   readTensors,
   submit,
   TensorPool,
@@ -12,7 +14,6 @@ import { type Preprocess, preprocess } from '../src/reference/preprocess.ts';
 import { numbers } from '../src/reference/scalar.ts';
 import { type Check, relativeError } from './check.ts';
 import { l2lFlop } from './counts.ts';
-import { coordinatesOf, Program } from './engine.ts';
 import { namedTensors, referencePreprocess } from './reference.ts';
 import type { Workload } from './workload.ts';
 

@@ -43,6 +43,7 @@ describe('defaults', () => {
       lossWeights: 'sum',
       validation: { tasks: 16, every: 100, select: 'final' },
       patience: 50,
+      secondDerivatives: false,
     });
     expect(parse({ task: { kind: 'mlp' } }).task).toEqual({
       kind: 'mlp',

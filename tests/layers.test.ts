@@ -68,8 +68,15 @@ const RULES: Readonly<Record<string, Rule>> = {
   'src/host/gpu': { values: ['src/host/errors.ts'] },
   'src/host/data': { values: ['src/host/errors.ts'] },
   'src/host/ops': { values: ['src/host/gpu', 'src/shaders', 'src/host/errors.ts'] },
-  // The one schema of all settings; it takes the names of activations from their op.
-  'src/host/config.ts': { values: ['src/host/ops', 'src/host/errors.ts', 'src/host/settingProblem.ts'] },
+  // The one schema of all settings; names of activations and gates and the gated family's defaults are their owners'.
+  'src/host/config.ts': {
+    values: [
+      'src/host/ops',
+      'src/host/optimizers/gated/settings.ts',
+      'src/host/errors.ts',
+      'src/host/settingProblem.ts',
+    ],
+  },
   'src/host/settingProblem.ts': { values: ['src/host/errors.ts'] },
   'src/host/optimizees': {
     values: ['src/host/ops', 'src/host/gpu', 'src/host/data', 'src/host/errors.ts'],

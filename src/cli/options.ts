@@ -58,11 +58,11 @@ export const trainOptions = {
     ...text,
     describe: 'gated: a gate is fed its own past pre-sigmoid or after the sigmoid (default pre-sigmoid)',
   },
-  'learn-theta0': { type: 'boolean', default: false, describe: 'gated: learn the starting point too' },
+  'learn-theta0': { type: 'boolean', describe: 'gated: learn the starting point too (default: no)' },
   'second-derivatives': {
     type: 'boolean',
-    default: false,
-    describe: 'take the gradients that the optimizer reads as functions of phi: exact second order',
+    describe:
+      'take the gradients that the optimizer reads as functions of phi: exact second order (default: no)',
   },
   preprocess: {
     ...text,

@@ -5,6 +5,8 @@ export { minibatchIndices, type TaskList, taskKeys } from './data/threefry.ts';
 export * from './errors.ts';
 export { type AdapterSummary, type ContextOptions, GpuContext, openContext } from './gpu/context.ts';
 export * from './gpu/errors.ts';
+export type { Kernel } from './gpu/kernel.ts';
+export { Program } from './gpu/program.ts';
 export { readTensors, submit, writeTensor } from './gpu/readback.ts';
 export { Tensor, TensorPool, wrapBuffer } from './gpu/tensor.ts';
 export { type Best, type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './io/checkpoint.ts';
@@ -23,6 +25,7 @@ export { createTasks, splitTaskData, type TaskData, taskParameters } from './met
 export { type CreateOptimizee, type MetaStep, Trainer, type TrainerState } from './meta/trainer.ts';
 export { type Trial, type Tuned, tuneLearningRate, tuningBytes } from './meta/tune.ts';
 export { Unroll, type UnrollOptions } from './meta/unroll.ts';
+export { coordinatesOf } from './ops/coordinates.ts';
 export { createLearned } from './optimizers/create.ts';
 export { GATED_NAMES, type GatedName } from './optimizers/gated/settings.ts';
 export {

@@ -141,6 +141,6 @@ export function readFileChecked(path: string, what: string): Uint8Array<ArrayBuf
   } catch (error) {
     const doing = `cannot read ${what} from ${path}`;
     if (errorCode(error) !== 'ENOENT') throw fileError(error, doing);
-    throw new CoordwiseError(`${doing}: there is no such file`, 'check the path', { cause: error });
+    throw new CoordwiseError(`${doing}: there is no such file or folder`, 'check the path', { cause: error });
   }
 }

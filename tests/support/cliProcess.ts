@@ -30,7 +30,27 @@ export interface Cli {
   readonly program: string;
   start(args: readonly string[], options?: RunOptions): Running;
   run(args: readonly string[], options?: RunOptions): Promise<Ended>;
+  /** Runs command lines that end at once, one after the other in one process; each as `run` would give it. */
+  runMany(commands: readonly (readonly string[])[], options?: RunOptions): Promise<Ended[]>;
 }
+
+/** Runs the command lines of a JSON file, catching what each says and its exit code. */
+const MANY = `import { readFileSync } from 'node:fs';
+import { main } from './cli.js';
+const results = [];
+const write = process.stdout.write.bind(process.stdout);
+process.stdout.setMaxListeners(0);
+process.stderr.setMaxListeners(0);
+for (const args of JSON.parse(readFileSync(process.argv[2], 'utf8'))) {
+  const said = { stdout: '', stderr: '' };
+  for (const name of Object.keys(said)) process[name].write = (text) => { said[name] += text; return true; };
+  process.exitCode = 0;
+  await main(args);
+  results.push({ code: process.exitCode, signal: null, ...said });
+}
+process.exitCode = 0;
+write(JSON.stringify(results));
+`;
 
 /**
  * Builds the command line once for a test file, into a folder of its own that is deleted afterwards, and runs it as
@@ -42,17 +62,27 @@ export function cliForThisFile(): Cli {
   beforeAll(async () => {
     await build({ logLevel: 'error', build: { outDir: folder } });
     mkdirSync(folder, { recursive: true });
+    writeFileSync(join(folder, 'many.mjs'), MANY);
     writeFileSync(program, "import { main } from './cli.js';\nawait main(process.argv.slice(2));\n");
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));
-  const start = (args: readonly string[], { env = {}, cwd }: RunOptions = {}): Running => {
-    const child = spawn(process.execPath, [program, ...args], {
-      env: { ...process.env, ...env },
-      ...(cwd !== undefined && { cwd }),
-    });
-    return watch(child);
+  const node = (args: readonly string[], { env = {}, cwd }: RunOptions = {}): Running =>
+    watch(
+      spawn(process.execPath, args, { env: { ...process.env, ...env }, ...(cwd !== undefined && { cwd }) }),
+    );
+  const start = (args: readonly string[], options?: RunOptions) => node([program, ...args], options);
+  return {
+    program,
+    start,
+    run: (args, options) => start(args, options).ended,
+    async runMany(commands, options) {
+      const list = join(folder, 'commands.json');
+      writeFileSync(list, JSON.stringify(commands));
+      const { stdout, stderr } = await node([join(folder, 'many.mjs'), list], options).ended;
+      if (stderr !== '') throw new Error(stderr);
+      return JSON.parse(stdout) as Ended[];
+    },
   };
-  return { program, start, run: (args, options) => start(args, options).ended };
 }
 
 /** Collects what a process says. */
@@ -98,4 +128,13 @@ export function complaint({ stderr }: Pick<Ended, 'stderr'>): { sentence: string
     throw new Error(`not one sentence and its remedy: ${JSON.stringify(stderr)}`);
   }
   return { sentence, remedy };
+}
+
+/** Runs several commands, two at a time. */
+export async function inTurns<T>(inputs: readonly T[], work: (input: T) => Promise<void>): Promise<void> {
+  const queue = [...inputs];
+  const worker = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) await work(next);
+  };
+  await Promise.all([worker(), worker()]);
 }
