@@ -110,6 +110,20 @@ describe('a wrong command line', () => {
       /^--preprocess is "square", but must be one of: none, log-sign, clamp$/,
     ],
     [[...train, '--preprocess', 'none', '--p', '3'], /^--p belongs to --preprocess log-sign/],
+    [
+      [...train, '--optimizer', 'meta-lstm', '--layers', '2'],
+      /^--layers does not belong to the optimizer meta-lstm$/,
+    ],
+    [[...train, '--learn-theta0'], /^--learn-theta0 does not belong to the optimizer l2l$/],
+    [
+      [...train, '--optimizer', 'meta-lstm', '--forget-gate', 'open'],
+      /^--forget-gate is "open", but must be learned or a number$/,
+    ],
+    [
+      [...train, '--optimizer', 'momentum-lstm', '--momentum-input-gate', '1e9'],
+      /^--momentum-input-gate is 1000000000, but must be at most 1000000$/,
+    ],
+    [[...train, '--optimizer', 'meta-lstm', '--hidden', '252'], /^--hidden is 252, but must be at most 251$/],
     [[...train, '--widths', '20'], /^--widths does not belong to the task quadratic$/, /--dimension/],
     [[...train, '--baselines', 'sgd,foo'], /^there is no baseline "foo"$/, /rmsprop/],
     [[...train, '--test-tasks', '0'], /^--test-tasks is 0, but must be at least 1$/],

@@ -201,6 +201,38 @@ describe('evaluate', () => {
     expect(foreign.code).toBe(2);
   });
 
+  it('leaves a learned starting point out where the architecture is another one', async () => {
+    const run = freshPath();
+    const gated = ['--optimizer', 'meta-lstm', '--hidden', '3', '--learn-theta0', '--second-derivatives'];
+    const sizes = ['--dimension', '3', '--unroll', '5', '--horizon', '10', '--validation-tasks', '2'];
+    const trained = await cli.run([
+      'train',
+      'quadratic',
+      ...sizes,
+      ...gated,
+      '--iterations',
+      '4',
+      '--no-evaluate',
+      '--out',
+      run,
+    ]);
+    expect([trained.code, trained.stderr]).toEqual([0, '']);
+    const options = ['--tasks', '2', '--baselines', '', '--json'];
+    const losses = async (...args: string[]) => {
+      const ended = await cli.run(['evaluate', run, ...options, ...args]);
+      expect(ended.code, ended.stderr).toBe(0);
+      return (JSON.parse(ended.stdout) as { curves: { mean: number[] }[] }).curves[0]?.mean;
+    };
+    expect(await losses()).not.toEqual(await losses('--no-theta0'));
+    expect(await losses('--no-theta0', '--dimension', '4')).toHaveLength(11);
+    const other = await cli.run(['evaluate', run, '--dimension', '4']);
+    expect(other.code).toBe(2);
+    expect(complaint(other).sentence).toMatch(
+      /holds a starting point theta_0 for 3 parameters, and this task has 4$/,
+    );
+    expect(complaint(other).remedy).toMatch(/--no-theta0/);
+  });
+
   it('of a damaged file or settings that cannot be is refused in one sentence', async () => {
     const root = freshPath();
     mkdirSync(root);

@@ -50,6 +50,15 @@ describe('a resumed run', () => {
     await expectSameEnd(smallMlpConfig({ iterations: 4 }), smallImages());
   });
 
+  it('is the uninterrupted one for learned gates, a learned theta_0 and second order', async () => {
+    const optimizer = { kind: 'momentum-lstm', hidden: 3, theta0Parameters: 3 } as const;
+    const config = smallConfig({ optimizer, secondDerivatives: true, iterations: 6, lossWeights: 'final' });
+    const { checkpoints, steps } = await expectSameEnd(config);
+    expect(checkpoints).toHaveLength(3);
+    expect(steps.every(({ skipped, gradientNorm }) => !skipped && gradientNorm > 0)).toBe(true);
+    expect(await recordRun(context(), config)).toEqual(await recordRun(context(), config));
+  });
+
   it('goes on from the end of the episode in which it was asked to stop', async () => {
     const config = smallConfig({ iterations: 12, validation: { tasks: 3, every: 6 } });
     const whole = await recordRun(context(), config);
@@ -204,7 +213,10 @@ describe('evaluation', () => {
       (pool) => createLearned(pool, optimizer),
     );
     const { maxStorageBufferBindingSize } = context().device.limits;
-    expect(wide.batch).toBe(Math.min(60_000, Math.floor(maxStorageBufferBindingSize / (4 * 3 * 127))));
+    // The largest buffer holds a layer's state: 127 f32 a coordinate, three coordinates a task, rows padded a little.
+    const fits = Math.min(60_000, Math.floor(maxStorageBufferBindingSize / (4 * 3 * 127)));
+    expect(wide.batch).toBeLessThanOrEqual(fits);
+    expect(wide.batch).toBeGreaterThan(0.99 * fits);
     expect(
       () =>
         new Evaluator(context(), { task, data, list: 'test', tasks: 1e9, horizon }, () =>

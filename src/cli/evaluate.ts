@@ -1,5 +1,12 @@
 import { existsSync, statSync } from 'node:fs';
-import { CoordwiseError, decodeWeights, type WeightsFile } from '../host/index.ts';
+import {
+  ConfigError,
+  CoordwiseError,
+  decodeWeights,
+  type TaskConfig,
+  taskParameters,
+  type WeightsFile,
+} from '../host/index.ts';
 import { RunFolder, readFileChecked } from '../node/index.ts';
 import { compare } from './compare.ts';
 import { loadTaskData } from './data.ts';
@@ -33,6 +40,20 @@ function withoutTheta0(file: WeightsFile): WeightsFile {
 }
 
 /**
+ * A learned theta_0 is a starting point for one architecture.
+ * @throws ConfigError where the task has another number of parameters.
+ */
+function requireSameArchitecture({ optimizer }: WeightsFile, task: TaskConfig, source: string): void {
+  const learned = 'theta0Parameters' in optimizer ? optimizer.theta0Parameters : undefined;
+  const parameters = taskParameters(task);
+  if (learned === undefined || learned === parameters) return;
+  throw new ConfigError(
+    `${source} holds a starting point theta_0 for ${learned} parameters, and this task has ${parameters}`,
+    'add --no-theta0 to use the shared weights alone, or evaluate on the architecture it was trained on',
+  );
+}
+
+/**
  * Evaluates trained weights beside tuned baselines; with --out also writes report.html and results.json. Returns
  * the exit code.
  */
@@ -43,6 +64,7 @@ export async function evaluate(path: string, name: string | undefined, values: V
   const { file: read, source } = readWeights(path);
   const file = values['theta0'] === false ? withoutTheta0(read) : read;
   const task = taskFrom(name, values, file.task);
+  requireSameArchitecture(file, task, source);
   const evaluation = evaluationFrom(values, file.training);
   const { seed, horizon, tasks, tuningTasks } = evaluation;
   const out = text(values, 'out') || undefined;

@@ -38,8 +38,11 @@ const FLAGS: Readonly<Record<string, string>> = {
 /** A setting under the name of the flag that the user typed. */
 const flagOf: SettingName = (path) => {
   const names = path.filter((part) => typeof part === 'string');
-  if (names.length === 0) return '';
-  return `--${FLAGS[settingPath(names)] ?? names.at(-1)}`;
+  for (let length = names.length; length > 0; length--) {
+    const flag = FLAGS[settingPath(names.slice(0, length))];
+    if (flag !== undefined) return `--${flag}`;
+  }
+  return names.length === 0 ? '' : `--${names.at(-1)}`;
 };
 
 /** Checks what flags say; messages name the flags. */

@@ -47,7 +47,7 @@ export const preprocessSchema = z.discriminatedUnion('kind', [
 ]);
 
 /** Units of an LSTM layer at the most: 16 units' weights must fit one uniform binding (src/host/ops/lstm.ts). */
-const MOST_UNITS = { first: 253, stacked: 127 };
+const MOST_UNITS = { first: 253, stacked: 127, controller: 251 };
 
 export const l2lOptimizer = z
   .strictObject({
@@ -83,7 +83,7 @@ function gatedOptimizer<Name extends GatedName>(kind: Name) {
       })
       .prefault({}),
     controller: z.enum(CONTROLLERS).default(controller),
-    hidden: count(512).default(hidden),
+    hidden: count(MOST_UNITS.controller).default(hidden),
     gateFeedback: z.enum(GATE_FEEDBACKS).default(gateFeedback),
     preprocess: preprocessSchema.default(preprocess),
     /** Parameters of the learned theta_0; absent where tasks start as they are drawn. */

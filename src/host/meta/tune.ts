@@ -20,6 +20,8 @@ export interface Tuned {
 const COARSE = Array.from({ length: 11 }, (_, i) => 10 ** (-4 + i / 2));
 /** Second grid, around the best of the first: factors of sqrt(2), without the first grid's own value. */
 const FINE = [-3, -2, -1, 1, 2, 3].map((i) => 2 ** (i / 2));
+/** Rates that run at once: the second grid in one batch, the first in two, with hardly a place left empty. */
+const BATCH = FINE.length;
 /** When the best is the largest or smallest rate tried, the grid is extended this many times at most. */
 const EXTENSIONS = 6;
 
@@ -31,7 +33,7 @@ function tuningEvaluator(
   options: TuningOptions,
   tasks: number,
 ): Evaluator<HandDesigned> {
-  return new Evaluator(context, { ...options, tasks: tasks * COARSE.length }, () => createHandDesigned(name));
+  return new Evaluator(context, { ...options, tasks: tasks * BATCH }, () => createHandDesigned(name));
 }
 
 /** Bytes of device memory that tuning on this many tasks takes. */
