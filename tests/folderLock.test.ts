@@ -110,14 +110,16 @@ describe('the lock', () => {
     const path = freshPath();
     RunFolder.create(path, {}).close();
     // A shell starts a process, prints its id and turns into one that never asks how it ended.
-    const parent = spawn('sh', ['-c', 'true & echo $!; exec sleep 20'], {
+    const parent = spawn('sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 20'], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     const pid = await new Promise<number>((resolve) =>
       parent.stdout.once('data', (text) => resolve(Number(text))),
     );
     try {
-      await expect.poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8')).toMatch(/\) Z /);
+      await expect
+        .poll(() => readFileSync(`/proc/${pid}/stat`, 'utf8'), { timeout: 10_000 })
+        .toMatch(/\) Z /);
       writeFileSync(lockOf(path), JSON.stringify({ ...owner, pid }));
       RunFolder.open(path, { lock: true }).close();
     } finally {
