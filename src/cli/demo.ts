@@ -14,7 +14,7 @@ export async function demo(values: Values): Promise<number> {
       task: { kind: 'mlp', resolution: 7 },
       optimizer: { kind: 'l2l', layers: 1, hidden: 16 },
       seed: number(values, 'seed'),
-      iterations: 350,
+      iterations: 250,
       metaLearningRate: 0.01,
       clip: 5,
       validation: { tasks: 8, every: 50 },
