@@ -135,7 +135,7 @@ export function recordLstmForward(
       tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
       params: { ...sizesOf(sizes), firstUnit: range.first, units: range.units },
       constants: { WEIGHTS: sizes.window },
-      workgroups: [Math.ceil(range.units / 4), groupsOf64(sizes.mp4 / 2)],
+      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(range.units / 4)],
     });
   }
 }
@@ -159,7 +159,7 @@ export function recordLstmBackwardGates(
       tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
       params: { ...sizesOf(sizes), firstUnit: range.first, units: range.units },
       constants: { WEIGHTS: sizes.window },
-      workgroups: [Math.ceil(range.units / 4), groupsOf64(sizes.mp4 / 2)],
+      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(range.units / 4)],
     });
   }
 }
@@ -190,7 +190,7 @@ export function recordLstmBackwardInputs(
         accumulate,
       },
       constants: { WEIGHTS: sizes.window },
-      workgroups: [Math.ceil(rows / 10), groupsOf64(sizes.mp4 / 2)],
+      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(rows / 10)],
     });
   }
 }

@@ -3,7 +3,7 @@
 // Source: adjoint of lstm/forward in its gate pre-activations; recomputing costs less than storing them.
 // Shapes: weights, x, hPrev, cPrev as lstm/forward; dh, dc [hidden, mp4] vec4f; dGates [4 hidden, mp4] vec4f, row 4 u + gate.
 // Writes: dGates =, dc = (in place; rows firstUnit .. firstUnit + units)
-// Grid: x over units / 4 rounded up, y over pairs of vec4f (8 coordinates) in workgroups of 64: what shares inputs runs together.
+// Grid: x over pairs of vec4f (8 coordinates) in workgroups of 64, y over units / 4 rounded up.
 
 struct Params { mp4: u32, inputs: u32, hidden: u32, firstUnit: u32, units: u32 }
 
@@ -34,11 +34,11 @@ fn backward(z: mat4x4f, unit: u32, n: u32) {
   dc[at] = dcell * f;
 }
 
-@compute @workgroup_size(1, 64)
+@compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.y * 2u;
+  let n = id.x * 2u;
   if (n >= params.mp4) { return; }
-  let unit = id.x * 4u;
+  let unit = id.y * 4u;
   let z = gateTile(unit, n);
   let u = params.firstUnit + unit;
   backward(z.a0, u, n);

@@ -2,7 +2,7 @@
 // Source: adjoint of lib/lstmGates.wgsl in its inputs: first = 0 for those from below, inputs for hPrev.
 // Shapes: weights [units, inputs + hidden + 1] vec4f; dGates [4 hidden, mp4]; dInput [rows, mp4], all vec4f.
 // Writes: dInput = when accumulate is 0, else +=
-// Grid: x over tiles of 10 rows, y over pairs of vec4f (8 coordinates) in workgroups of 64: what shares inputs runs together.
+// Grid: x over pairs of vec4f (8 coordinates) in workgroups of 64, y over tiles of 10 rows.
 
 struct Params { mp4: u32, size: u32, firstUnit: u32, units: u32, first: u32, rows: u32, accumulate: u32 }
 
@@ -25,11 +25,11 @@ fn gatesOf(unit: u32, n: u32) -> mat4x4f {
   );
 }
 
-@compute @workgroup_size(1, 64)
+@compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.y * 2u;
+  let n = id.x * 2u;
   if (n >= params.mp4) { return; }
-  let k = id.x * 10u;
+  let k = id.y * 10u;
   let last = params.rows - 1u;
   // Rows past the last repeat it and are not written.
   let k0 = params.first + min(k + 0u, last);

@@ -2,7 +2,7 @@
 // Source: torch.nn.LSTMCell, gate order i, f, g, o; one LSTM shared by all coordinates (Andrychowicz et al. 2016).
 // Shapes: weights [units, inputs + hidden + 1] vec4f; x [inputs, mp4] vec4f; hPrev, cPrev, h, c [hidden, mp4] vec4f.
 // Writes: h =, c = (rows firstUnit .. firstUnit + units)
-// Grid: x over units / 4 rounded up, y over pairs of vec4f (8 coordinates) in workgroups of 64: what shares inputs runs together.
+// Grid: x over pairs of vec4f (8 coordinates) in workgroups of 64, y over units / 4 rounded up.
 
 struct Params { mp4: u32, inputs: u32, hidden: u32, firstUnit: u32, units: u32 }
 
@@ -20,11 +20,11 @@ fn update(z: mat4x4f, at: u32) {
   h[at] = sigmoid(z[3]) * tanhFast(cell);
 }
 
-@compute @workgroup_size(1, 64)
+@compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  let n = id.y * 2u;
+  let n = id.x * 2u;
   if (n >= params.mp4) { return; }
-  let unit = id.x * 4u;
+  let unit = id.y * 4u;
   let z = gateTile(unit, n);
   let at = (params.firstUnit + unit) * params.mp4 + n;
   update(z.a0, at);
