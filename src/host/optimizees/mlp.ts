@@ -58,6 +58,11 @@ export function createMlp(
     description: `MLP ${widths.join('-')}, ${settings.activation}, batch ${source.batch}, ${source.description}`,
     tasks,
     parameters,
+    groups: layers.map(({ sizes: { inputs, outputs, offset } }) => ({
+      name: `dense ${inputs}-${outputs}`,
+      offset,
+      count: (inputs + 1) * outputs,
+    })),
     upload() {
       source.upload();
       if (theta0 && givenTheta0) writeTensor(pool.context, theta0, givenTheta0);

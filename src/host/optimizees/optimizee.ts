@@ -11,6 +11,14 @@ export interface TaskTensors {
   readonly secondDerivatives?: boolean;
 }
 
+/** A run of parameters that belong together: the weights and the bias of a layer. */
+export interface ParameterGroup {
+  readonly name: string;
+  /** Of the first of them in a task's row of N. */
+  readonly offset: number;
+  readonly count: number;
+}
+
 /**
  * A batch of B problems to be optimised, each over N parameters. It records kernels into programs and never
  * sees the optimizer. Order of calls at a step t: `recordSample`, `recordLoss`, and where the gradient is
@@ -21,6 +29,8 @@ export interface Optimizee {
   readonly description: string;
   readonly tasks: number;
   readonly parameters: number;
+  /** All N parameters, group by group. */
+  readonly groups: readonly ParameterGroup[];
   /** Sends data that stays the same (images, given problems) to the device; after the pool is allocated. */
   upload(): void;
   /** Draws the problems and the starting points theta [B, N] from the tasks' keys. */

@@ -47,6 +47,7 @@ export function createQuadratic(
     description: `quadratic, ${dimension} dimensions, ${distribution}`,
     tasks,
     parameters: dimension,
+    groups: [{ name: 'theta', offset: 0, count: dimension }],
     upload() {
       if (!given || !theta0) return;
       writeTensor(pool.context, W, given.W);
