@@ -3,9 +3,11 @@ import { CoordwiseError, type GpuContext } from '../src/host/index.ts';
 import { checkCases } from './cases.ts';
 import { type Check, holds } from './check.ts';
 import { describeEnvironment, repositoryFolder } from './environment.ts';
-import { type FirstRun, firstRun, interleave, type Samples, watchOthers } from './measure.ts';
+import { checkLine, megabytes } from './lines.ts';
+import { type FirstRun, firstRun, interleave, type Samples, sampled, watchOthers } from './measure.ts';
 import type { MetaIteration } from './metaIteration.ts';
-import { checkLine, megabytes } from './print.ts';
+import { Comparison } from './peers/comparison.ts';
+import type { FoundPeers } from './peers/find.ts';
 import { profileUnroll, whyNoProfile } from './profile.ts';
 import type { Rate } from './rates.ts';
 import type { BenchResult } from './result.ts';
@@ -25,6 +27,8 @@ export interface BenchOptions {
   readonly runs: number;
   /** A rate is measured over about this long a run, so that starting the kernel does not count. */
   readonly rateMs: number;
+  /** Other implementations to compare with; absent for none. */
+  readonly peers?: FoundPeers | undefined;
   /** Where progress goes, a line at a time. */
   readonly say: (line: string) => void;
 }
@@ -38,10 +42,11 @@ const PROFILED_RUNS = 3;
 export async function runBench(
   context: GpuContext,
   { workloads, rates, profiled }: Benches,
-  { runs, rateMs, say }: BenchOptions,
+  { runs, rateMs, peers, say }: BenchOptions,
 ): Promise<BenchResult> {
   const environment = describeEnvironment(context);
   const benches: Timed[] = [...workloads, ...rates];
+  let comparison: Comparison | undefined;
   try {
     for (const { name, description, bytes } of workloads) {
       say(`${name}: ${description}; ${megabytes(bytes)} MB on the device`);
@@ -49,11 +54,16 @@ export async function runBench(
     const first = new Map<string, FirstRun>();
     for (const bench of benches) first.set(bench.name, await firstRun(bench));
     const checks = await runChecks(context, benches, say);
+    if (peers) comparison = await Comparison.start(peers, workloads, environment.adapter.description, say);
     for (const rate of rates) await rate.calibrate(rateMs);
-    say(`Timing ${runs} interleaved runs of ${benches.map(({ name }) => name).join(', ')}`);
+    const turns = [
+      ...workloads.flatMap((workload) => [sampled(workload), ...(comparison?.sampled(workload.name) ?? [])]),
+      ...rates.map(sampled),
+    ];
+    say(`Timing ${runs} interleaved runs of ${turns.map(({ name }) => name).join(', ')}`);
     const othersShare = watchOthers();
-    const samples = await interleave(benches, runs);
-    const machine = { ...environment.machine, othersShare: othersShare() };
+    const samples = await interleave(turns, runs);
+    const machine = { ...environment.machine, othersShare: othersShare(comparison?.cpuMs(samples) ?? 0) };
     const profile = await profileKernels(context, profiled);
     const measured = (name: string): Measured => {
       const ofFirst = first.get(name);
@@ -71,9 +81,11 @@ export async function runBench(
       checks,
       rates: rateResults,
       workloads: workloads.map((workload) => workloadResult(workload, measured(workload.name), fma)),
+      ...(comparison && { peers: comparison.result(samples) }),
       ...profile,
     };
   } finally {
+    comparison?.close();
     for (const bench of benches) bench.destroy();
   }
 }

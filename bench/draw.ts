@@ -44,7 +44,11 @@ export async function drawQuadratics(
 ): Promise<DrawnQuadratics> {
   const tasks = keys.length / 2;
   const pool = new ListedPool(context);
-  const tensors = { keys: pool.tensor('keys', [tasks, 2], 'u32'), clock: pool.tensor('clock', [4], 'u32') };
+  const tensors = {
+    keys: pool.tensor('keys', [tasks, 2], 'u32'),
+    clock: pool.tensor('clock', [4], 'u32'),
+    steps: 1,
+  };
   const optimizee = createTasks(pool, config, undefined, 'train', tasks)(tensors);
   const theta = pool.tensor('theta', [tasks, config.dimension]);
   await pool.allocate();

@@ -4,6 +4,7 @@ import { ConfigError, CoordwiseError } from '../src/host/index.ts';
 import { ADAPTER_CHOICES, adapterFromEnvironment, adapterLine, openNodeContext } from '../src/node/index.ts';
 import { runBench } from './bench.ts';
 import { repositoryFolder } from './environment.ts';
+import { findPeers, parsePeers } from './peers/find.ts';
 import { report } from './print.ts';
 import { benchResultSchema } from './result.ts';
 import { makeFolder, saveResult } from './save.ts';
@@ -25,6 +26,10 @@ function parse(args: readonly string[]) {
       .options({
         runs: { type: 'number', default: 5, describe: 'timed runs of each, after the first' },
         only: { type: 'string', default: 'w1,w2,w3', describe: 'workloads; the rates are always measured' },
+        peers: {
+          type: 'string',
+          describe: 'also run other implementations: torch, tfjs; without names, all that are installed',
+        },
         adapter: { choices: ADAPTER_CHOICES, describe: 'adapter to use (default: the best there is)' },
         json: { type: 'boolean', default: false, describe: 'print the JSON document on stdout' },
         out: {
@@ -55,15 +60,17 @@ async function main(args: readonly string[]): Promise<void> {
     throw new ConfigError('--runs must be a whole number of at least 1', 'for example --runs 5');
   }
   const only = parseWorkloads(options.only);
+  const groups = options.peers === undefined ? undefined : parsePeers(options.peers);
   makeFolder(options.out);
   const stream = options.json ? process.stderr : process.stdout;
   const say = (line: string) => stream.write(`${line}\n`);
   const context = await openNodeContext(options.adapter ?? adapterFromEnvironment());
   try {
     say(adapterLine(context));
+    const peers = groups && findPeers(groups, context);
     const benches = await createBenches(context, only);
     const result = benchResultSchema.parse(
-      await runBench(context, benches, { runs: options.runs, rateMs: RATE_MS, say }),
+      await runBench(context, benches, { runs: options.runs, rateMs: RATE_MS, peers, say }),
     );
     for (const line of report(result)) say(line);
     say('');

@@ -32,20 +32,47 @@ export async function firstRun(bench: Timed): Promise<FirstRun> {
 /** One array each, a value a run. */
 export interface Samples {
   readonly ms: number[];
-  /** Processor time of this process, all its threads together: a software adapter's own work is in it. */
   readonly cpuMs: number[];
 }
 
+export interface Sample {
+  readonly ms: number;
+  /** Processor time, all threads together: a software adapter's own work is in it. */
+  readonly cpuMs: number;
+}
+
+/** Something that can be timed again and again. */
+export interface Sampled {
+  readonly name: string;
+  /** The most rounds it takes part in; all where absent. */
+  readonly rounds?: number | undefined;
+  /** One run; undefined where there is nothing to add. */
+  sample(): Promise<Sample | undefined>;
+}
+
+/** A bench of this process, timed by this process's clock. */
+export function sampled({ name, run }: Timed): Sampled {
+  return {
+    name,
+    async sample() {
+      const before = process.cpuUsage();
+      const ms = await timeMs(run);
+      const { user, system } = process.cpuUsage(before);
+      return { ms, cpuMs: (user + system) / 1000 };
+    },
+  };
+}
+
 /** One run of each in turn, `rounds` times, so that drift of the machine hits all alike. */
-export async function interleave(benches: readonly Timed[], rounds: number): Promise<Map<string, Samples>> {
+export async function interleave(benches: readonly Sampled[], rounds: number): Promise<Map<string, Samples>> {
   const samples = new Map<string, Samples>(benches.map(({ name }) => [name, { ms: [], cpuMs: [] }]));
   for (let round = 0; round < rounds; round++) {
     for (const bench of benches) {
-      const before = process.cpuUsage();
-      const ms = await timeMs(() => bench.run());
-      const { user, system } = process.cpuUsage(before);
-      samples.get(bench.name)?.ms.push(ms);
-      samples.get(bench.name)?.cpuMs.push((user + system) / 1000);
+      if (round >= (bench.rounds ?? rounds)) continue;
+      const sample = await bench.sample();
+      if (!sample) continue;
+      samples.get(bench.name)?.ms.push(sample.ms);
+      samples.get(bench.name)?.cpuMs.push(sample.cpuMs);
     }
   }
   return samples;
@@ -53,15 +80,15 @@ export async function interleave(benches: readonly Timed[], rounds: number): Pro
 
 /**
  * Begins to watch the machine; the function it returns says which share of its processor time since then went to
- * other processes, 0 to 1.
+ * other processes, 0 to 1. `peersMs` is what peers took, which count as our own.
  */
-export function watchOthers(): () => number {
+export function watchOthers(): (peersMs: number) => number {
   const start = machineTime();
   const own = process.cpuUsage();
-  return () => {
+  return (peersMs) => {
     const { busy, all } = machineTime();
     const { user, system } = process.cpuUsage(own);
-    const others = busy - start.busy - (user + system) / 1000;
+    const others = busy - start.busy - (user + system) / 1000 - peersMs;
     return Math.min(1, Math.max(0, others / Math.max(1, all - start.all)));
   };
 }

@@ -40,17 +40,9 @@ export function checkMlpLosses(ours: UnrolledMlp): Check[] {
 function lossCheck(ours: UnrolledMlp, step: number, at: string, theta: Float32Array): Check {
   const { name, tasks, losses, keys, images, batch, shape } = ours;
   const parameters = theta.length / tasks;
-  const pixels = images.height * images.width;
-  const rows = 4 * Math.ceil(batch / 4);
   const expected = Array.from({ length: tasks }, (_, task) => {
     const key = [keys[2 * task] ?? 0, keys[2 * task + 1] ?? 0] as const;
-    const drawn = minibatchIndices(key, step, rows, images.count).subarray(0, batch);
-    const x = new Float64Array(batch * pixels);
-    const labels = Array.from(drawn, (image, row) => {
-      const bytes = images.pixels.subarray(image * pixels, (image + 1) * pixels);
-      for (const [i, byte] of bytes.entries()) x[row * pixels + i] = byte / 255;
-      return images.labels[image] ?? -1;
-    });
+    const { x, labels } = drawMinibatch(images, key, step, batch);
     const own = theta.subarray(task * parameters, (task + 1) * parameters);
     return mlpLoss(numbers, shape, Float64Array.from(own), x, labels);
   });
@@ -60,6 +52,25 @@ function lossCheck(ours: UnrolledMlp, step: number, at: string, theta: Float32Ar
     error: relativeError(losses.subarray(step * tasks, (step + 1) * tasks), expected),
     tolerance: 1e-5,
   };
+}
+
+/** The minibatch of a task's step as the device draws it: x [batch, pixels], bytes over 255, and labels. */
+export function drawMinibatch(
+  images: ImageSet,
+  key: readonly [number, number],
+  step: number,
+  batch: number,
+): { readonly x: Float64Array; readonly labels: number[] } {
+  const pixels = images.height * images.width;
+  const rows = 4 * Math.ceil(batch / 4);
+  const drawn = minibatchIndices(key, step, rows, images.count).subarray(0, batch);
+  const x = new Float64Array(batch * pixels);
+  const labels = Array.from(drawn, (image, row) => {
+    const bytes = images.pixels.subarray(image * pixels, (image + 1) * pixels);
+    for (const [i, byte] of bytes.entries()) x[row * pixels + i] = byte / 255;
+    return images.labels[image] ?? -1;
+  });
+  return { x, labels };
 }
 
 export interface UnrolledQuadratics extends Unrolled, DrawnQuadratics {

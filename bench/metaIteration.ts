@@ -1,18 +1,23 @@
 import {
+  asMlp,
   CoordwiseError,
   type GpuContext,
   type ImageSet,
+  type ImageSplits,
+  type MetaStep,
   readTensors,
-  type TaskData,
+  type TaskConfig,
   type TrainConfig,
   Trainer,
   taskKeys,
   taskParameters,
 } from '../src/host/index.ts';
+import type { MlpShape } from '../src/reference/mlp.ts';
 import type { Check } from './check.ts';
 import { l2lFlop, l2lOf, mlpFlop, quadraticFlop } from './counts.ts';
 import { drawQuadratics, redrawTheta0 } from './draw.ts';
 import { checkMlpLosses, checkQuadratics } from './metaChecks.ts';
+import { unrollCase } from './peers/unrollCase.ts';
 import { namedTensors, referencePreprocess } from './reference.ts';
 import type { Workload } from './workload.ts';
 
@@ -29,7 +34,7 @@ export function createMetaIteration(
   context: GpuContext,
   name: string,
   config: TrainConfig,
-  data?: TaskData,
+  data?: ImageSplits,
 ): MetaIteration {
   const trainer = new Trainer(context, config, data);
   const { task, tasks, unroll: steps } = config;
@@ -38,6 +43,7 @@ export function createMetaIteration(
   const coordinateSteps = tasks * taskParameters(task) * steps;
   const { forward, backward } = l2lFlop(sizes);
   let iteration = 0;
+  let first: MetaStep | undefined;
   return {
     name,
     trainer,
@@ -47,24 +53,38 @@ export function createMetaIteration(
     bytes: trainer.bytes,
     prepare: () => trainer.prepare(),
     async run() {
-      const { metaLoss, skipped } = await trainer.submit(iteration).read();
+      const step = await trainer.submit(iteration).read();
+      const { metaLoss, skipped } = step;
       if (skipped || !Number.isFinite(metaLoss)) {
         throw new CoordwiseError(
           `${name}: meta-iteration ${iteration} gave the meta-loss ${metaLoss} and was not taken`,
           'its numbers are wrong: run `npm test`, which says where',
         );
       }
+      first ??= step;
       iteration++;
     },
     check: () => checkFirstRun(context, name, trainer, config, data),
+    async peerCase() {
+      if (!first || iteration !== 1) throw new RangeError(`${name}: a peer repeats the first run, after it`);
+      return unrollCase(context, trainer, config, data, first);
+    },
     destroy: () => trainer.destroy(),
   };
+}
+
+/** The network of a workload as the reference takes it: widths from the pixels to the ten digits. */
+export function mlpShape(task: Extract<TaskConfig, { kind: 'images' }>): MlpShape {
+  const mlp = asMlp(task.layers);
+  if (!mlp) throw new RangeError('workloads on images are multilayer perceptrons');
+  return { sizes: [task.resolution ** 2, ...mlp.hidden, 10], activation: mlp.activation ?? 'sigmoid' };
 }
 
 /** FLOP of one loss and gradient of one task. */
 function lossFlop({ task }: TrainConfig): number {
   if (task.kind === 'quadratic') return quadraticFlop(task.dimension);
-  return mlpFlop([task.resolution ** 2, ...task.hidden, 10], task.batch);
+  if (task.kind === 'images') return mlpFlop(mlpShape(task).sizes, task.batch);
+  throw new RangeError(`no workload is made of ${task.kind}`);
 }
 
 /** Compares what the first meta-iteration left in the trainer's unroll with the float64 reference. */
@@ -73,7 +93,7 @@ async function checkFirstRun(
   name: string,
   trainer: Trainer,
   config: TrainConfig,
-  data: TaskData | undefined,
+  data: ImageSplits | undefined,
 ): Promise<Check[]> {
   const { task, tasks, unroll: steps, seed } = config;
   const settings = l2lOf(config.optimizer);
@@ -82,16 +102,14 @@ async function checkFirstRun(
   const tensors = [trainer.unroll.losses, trainer.unroll.theta];
   const [losses = new Float32Array(), thetaT = new Float32Array()] = await readTensors(context, tensors);
   const unrolled = { name, tasks, steps, losses, thetaT: thetaT.subarray(0, count) };
-  if (task.kind === 'mlp') {
+  if (task.kind === 'images') {
     if (!data) throw new RangeError(`${name} needs images`);
     const theta0 = await redrawTheta0(context, trainer);
     const images: ImageSet = data.train;
-    const shape = {
-      sizes: [task.resolution ** 2, ...task.hidden, images.classes],
-      activation: task.activation,
-    };
+    const shape = mlpShape(task);
     return checkMlpLosses({ ...unrolled, theta0, keys, images, batch: task.batch, shape });
   }
+  if (task.kind !== 'quadratic') throw new RangeError(`no workload is made of ${task.kind}`);
   const problems = await drawQuadratics(context, task, keys);
   const { m } = await trainer.readState();
   return checkQuadratics({

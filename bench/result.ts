@@ -11,6 +11,51 @@ const kernelTime = z.strictObject({
   share: z.number().min(0).max(1),
 });
 
+const check = z.strictObject({
+  name: z.string(),
+  against: z.string(),
+  error: z.number().nonnegative(),
+  tolerance: z.number().nonnegative(),
+});
+
+const timedPeer = z.strictObject({
+  workload: z.string(),
+  state: z.literal('timed'),
+  checks: z.array(check).min(1),
+  /** Loading and the first run. */
+  firstRunMs: positive,
+  medianMs: positive,
+  minMs: positive,
+  samplesMs: samples,
+  cpuMs: z.number().nonnegative(),
+  /** Our medians over the rounds that the peer took part in. */
+  oursMs: positive,
+  oursCpuMs: z.number().nonnegative(),
+  /** medianMs / oursMs */
+  ratio: positive,
+});
+
+/** Not timed: its numbers are not ours, or it ended with an error. */
+const untimedPeer = z.strictObject({
+  workload: z.string(),
+  state: z.enum(['wrong', 'failed']),
+  reason: z.string(),
+});
+
+const peersSchema = z.strictObject({
+  skipped: z.array(z.strictObject({ name: z.string(), reason: z.string(), remedy: z.string() })),
+  peers: z.array(
+    z.strictObject({
+      name: z.string(),
+      description: z.string(),
+      versions: z.record(z.string(), z.string()),
+      /** Of peers that use WebGPU. */
+      adapter: z.string().optional(),
+      workloads: z.array(z.discriminatedUnion('state', [timedPeer, untimedPeer])),
+    }),
+  ),
+});
+
 /** What `npm run bench` writes; times in ms, to completion on the device. */
 export const benchResultSchema = z.strictObject({
   format: z.literal('coordwise-bench-1'),
@@ -41,14 +86,7 @@ export const benchResultSchema = z.strictObject({
   }),
   /** Timed runs of each, after the first. */
   runs: count,
-  checks: z.array(
-    z.strictObject({
-      name: z.string(),
-      against: z.string(),
-      error: z.number().nonnegative(),
-      tolerance: z.number().nonnegative(),
-    }),
-  ),
+  checks: z.array(check),
   rates: z.array(
     z.strictObject({
       name: z.enum(['fma', 'copy']),
@@ -86,6 +124,8 @@ export const benchResultSchema = z.strictObject({
       percentOfFma: positive,
     }),
   ),
+  /** Other implementations, run between our own runs; absent where none was asked for. */
+  peers: peersSchema.optional(),
   /** Of W1's unroll; null where it was not measured. */
   profile: z
     .strictObject({

@@ -14,6 +14,7 @@ import { type Preprocess, preprocess } from '../src/reference/preprocess.ts';
 import { numbers } from '../src/reference/scalar.ts';
 import { type Check, relativeError } from './check.ts';
 import { l2lFlop } from './counts.ts';
+import { caseSettings, f32, phiTensors, thetaNumbers } from './peers/peerCase.ts';
 import { namedTensors, referencePreprocess } from './reference.ts';
 import type { Workload } from './workload.ts';
 
@@ -70,6 +71,19 @@ export function createUpdate(
       const weights = namedTensors(optimizer.toNamed(phi));
       const how = { preprocess: referencePreprocess(config.preprocess), scale: config.outputScale };
       return checkUpdates(name, moved.subarray(0, coordinates), values, weights, how);
+    },
+    async peerCase() {
+      const [moved = new Float32Array()] = await readTensors(context, [theta[2]]);
+      const [first = new Float32Array(), second = new Float32Array()] = values;
+      return {
+        metadata: caseSettings('update', config, 1),
+        tensors: new Map([
+          ...phiTensors(optimizer.toNamed(phi)),
+          ['gradient0', f32(first.subarray(0, coordinates))],
+          ['gradient1', f32(second.subarray(0, coordinates))],
+        ]),
+        expected: thetaNumbers(moved.subarray(0, coordinates)),
+      };
     },
     destroy: () => pool.destroy(),
   };

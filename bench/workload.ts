@@ -1,4 +1,5 @@
 import type { Check } from './check.ts';
+import type { PeerCase } from './peers/peerCase.ts';
 
 /** Something that is run again and again and timed until the device has completed it. */
 export interface Timed {
@@ -21,4 +22,6 @@ export interface Workload extends Timed {
   readonly flop: number;
   /** Device memory announced before it is taken. */
   readonly bytes: number;
+  /** The first run as a peer can repeat it; after that run, before the second. */
+  peerCase(): Promise<PeerCase>;
 }

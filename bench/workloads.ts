@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  denseLayers,
   type GpuContext,
   l2lOptimizer,
   parseConfig,
@@ -25,7 +26,7 @@ function metaConfig(task: object, tasks: number) {
 
 /** W1: MLP 784-20-10 on real MNIST, batch 128, T = 20: 15,910 coordinates. */
 export async function createW1(context: GpuContext): Promise<MetaIteration> {
-  const task = { kind: 'mlp', resolution: 28, hidden: [20], activation: 'sigmoid', batch: 128 };
+  const task = { kind: 'images', resolution: 28, layers: denseLayers([20], 'sigmoid'), batch: 128 };
   const { train, test } = await loadDataset('mnist', 28);
   return createMetaIteration(context, 'W1', metaConfig(task, 1), splitTaskData(train, test));
 }

@@ -6,10 +6,11 @@ import { type Benches, runBench } from '../bench/bench.ts';
 import { type Check, holds, relativeError } from '../bench/check.ts';
 import { l2lFlop, mlpFlop, quadraticFlop } from '../bench/counts.ts';
 import { adapterSlug } from '../bench/environment.ts';
+import { table } from '../bench/lines.ts';
 import { countCalls, firstRun } from '../bench/measure.ts';
 import { checkMlpLosses, checkQuadratics, type UnrolledQuadratics } from '../bench/metaChecks.ts';
 import { createMetaIteration } from '../bench/metaIteration.ts';
-import { report, table } from '../bench/print.ts';
+import { report } from '../bench/print.ts';
 import { createCopyRate, createFmaRate } from '../bench/rates.ts';
 import { namedTensors } from '../bench/reference.ts';
 import { type BenchResult, benchResultSchema } from '../bench/result.ts';
@@ -21,13 +22,14 @@ import {
   createLearned,
   type GpuContext,
   type ImageSet,
+  type ImageSplits,
   l2lOptimizer,
   minibatchIndices,
   parseConfig,
-  type TaskData,
   TensorPool,
   trainSchema,
 } from '../src/host/index.ts';
+import { denseLayers } from '../src/host/optimizees/layers/settings.ts';
 import { mlpLoss } from '../src/reference/mlp.ts';
 import { quadraticProblem } from '../src/reference/problems.ts';
 import { numbers } from '../src/reference/scalar.ts';
@@ -46,7 +48,7 @@ const meta = (task: object, tasks: number) =>
   );
 
 /** Six images a class of noise; the three lists are the same. */
-function images(): TaskData {
+function images(): ImageSplits {
   const count = 60;
   const set: ImageSet = {
     name: 'noise',
@@ -65,7 +67,7 @@ const smallMlp = (context: GpuContext) =>
   createMetaIteration(
     context,
     'W1',
-    meta({ kind: 'mlp', resolution: 7, hidden: [4], batch: 6 }, 2),
+    meta({ kind: 'images', resolution: 7, layers: denseLayers([4], 'sigmoid'), batch: 6 }, 2),
     images(),
   );
 const smallQuadratics = (context: GpuContext) =>

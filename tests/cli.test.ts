@@ -5,6 +5,7 @@ import {
   COMMANDS,
   commonOptions,
   demoOptions,
+  diagnoseOptions,
   evaluateOptions,
   gradientOptions,
   taskOptions,
@@ -33,6 +34,7 @@ describe('--help', () => {
       demo: demoOptions,
       train: { ...trainRunOptions, ...taskOptions, ...trainOptions },
       evaluate: { ...evaluateOptions, ...taskOptions },
+      diagnose: diagnoseOptions,
       gradient: gradientOptions,
       info: commonOptions,
     };
@@ -127,9 +129,16 @@ describe('a wrong command line', () => {
     [[...train, '--widths', '20'], /^--widths does not belong to the task quadratic$/, /--dimension/],
     [[...train, '--baselines', 'sgd,foo'], /^there is no baseline "foo"$/, /rmsprop/],
     [[...train, '--test-tasks', '0'], /^--test-tasks is 0, but must be at least 1$/],
+    [
+      [...train, '--gate-episodes', '2.5'],
+      /^--gate-episodes is 2.5, but must be a whole number from 0 to 1000$/,
+    ],
     [[...train, '--adapter', 'lavapip'], /^there is no adapter "lavapip" \(did you mean lavapipe\?\)$/],
     [[...mnist, '--resolution', '9'], /^--resolution is 9, but must be one of: 28, 14, 7$/],
-    [[...mnist, '--activation', 'elu'], /^--activation is "elu", but must be one of: sigmoid, tanh, relu$/],
+    [
+      [...mnist, '--activation', 'gelu'],
+      /^--activation is "gelu", but must be one of: sigmoid, tanh, relu, leakyRelu, elu, softplus$/,
+    ],
     [[...mnist, '--widths', '20,x'], /^--widths is "20,x", but must be numbers separated by commas$/],
     [[...mnist, '--widths', '20,0'], /^--widths is 0, but must be at least 1$/],
     [
@@ -142,6 +151,7 @@ describe('a wrong command line', () => {
     ],
     [['train', 'mnist', '--resume', 'x'], /^--resume goes on .* so the task "mnist" cannot be given too$/],
     [['evaluate'], /^evaluate needs a weights file or a run folder$/, /evaluate --help/],
+    [['diagnose'], /^diagnose needs a run folder$/, /diagnose --help/],
     [['gradient'], /^gradient needs a case file$/],
     [['gradient', goodCase, '--tolerance', '-1'], /^--tolerance is -1, but must be greater than 0$/],
   ];

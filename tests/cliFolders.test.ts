@@ -12,6 +12,7 @@ import {
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafeTensors, encodeSafeTensors } from '../src/host/io/safetensors.ts';
+import { denseLayers } from '../src/host/optimizees/layers/settings.ts';
 import { RunFolder } from '../src/node/runFolder.ts';
 import { cliForThisFile, complaint, inTurns } from './support/cliProcess.ts';
 import { files, long, outcome } from './support/cliRuns.ts';
@@ -153,7 +154,7 @@ describe('evaluate', () => {
     const whole = await cli.run(['evaluate', reference, ...options, '--out', out]);
     expect([whole.code, whole.stderr]).toEqual([0, '']);
     expect(whole.stdout).toMatch(/★ l2l +[\d.]+ ± [\d.]+/);
-    expect(readdirSync(out).sort()).toEqual(['config.json', 'report.html', 'results.json']);
+    expect(readdirSync(out).sort()).toEqual(['config.json', 'gates.json', 'report.html', 'results.json']);
     const link = `${freshPath()}.safetensors`;
     symlinkSync(join(reference, 'best.safetensors'), link);
     const file = await cli.run(['evaluate', link, ...options, '--json']);
@@ -183,7 +184,7 @@ describe('evaluate', () => {
     for (const [args, expected] of [
       [
         ['--activation', 'relu', '--widths', '8', '--horizon', '7'],
-        { horizon: 7, task: { activation: 'relu', hidden: [8], batch: 8, resolution: 7 } },
+        { horizon: 7, task: { layers: denseLayers([8], 'relu'), batch: 8, resolution: 7 } },
       ],
       [
         ['quadratic', '--dimension', '4', '--seed', '9'],

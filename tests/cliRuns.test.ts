@@ -3,6 +3,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { decodeWeights } from '../src/host/io/weights.ts';
+import type { GateRecording } from '../src/host/meta/gateRecording.ts';
 import { cliForThisFile, type Ended, watch } from './support/cliProcess.ts';
 import { evaluationOfSmall, files, long, outcome, small } from './support/cliRuns.ts';
 import { freshPath } from './support/diskTests.ts';
@@ -26,7 +27,7 @@ describe('train', () => {
     expect(ended.stdout).toMatch(/\nMemory: [\d.]+ KiB on the device \(\d+ bytes in tensors and readback/);
     expect(ended.stdout).toMatch(/\n {2}after 4 meta-iterations: validation loss [\d.]+/);
     expect(ended.stdout).toMatch(/\nThe learned optimizer (wins|loses|does not clearly win)/);
-    expect(readdirSync(out).sort()).toEqual([...files, 'report.html', 'results.json']);
+    expect(readdirSync(out).sort()).toEqual([...files, 'report.html', 'results.json', 'gates.json'].sort());
     const { task, iterations, seed } = JSON.parse(readFileSync(join(out, 'config.json'), 'utf8')) as Record<
       string,
       unknown
@@ -50,6 +51,18 @@ describe('train', () => {
     expect(results.curves.every(({ finalSpread }) => finalSpread > 0)).toBe(true);
     expect(results.wallSeconds).toBeGreaterThan(0);
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toMatch(/^<!doctype html>/i);
+    expect(ended.stdout).toMatch(/\nGates: recorded over 10 held-out episodes \(/);
+    expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('>LSTM layer 1, forget gate</text>');
+    const gates = JSON.parse(readFileSync(join(out, 'gates.json'), 'utf8')) as GateRecording;
+    expect(gates).toMatchObject({ format: 'coordwise-gates-1', episodes: 10, steps: 10 });
+    expect(gates.recorded.map(({ name }) => name)).toEqual([
+      ...['input', 'forget', 'output'].map((gate) => `LSTM layer 1, ${gate} gate`),
+      'update size',
+    ]);
+    const [summary] = gates.recorded[0]?.groups ?? [];
+    expect(summary?.mean.flat().every((mean) => mean > 0 && mean < 1)).toBe(true);
+    const counted = summary?.histogram[9]?.counts.reduce((sum, count) => sum + count, 0);
+    expect(counted, 'episodes * dimensions * units').toBe(10 * 3 * 4);
   });
 
   it('with --json puts one document on stdout and the rest on stderr', async () => {

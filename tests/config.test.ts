@@ -9,6 +9,7 @@ import {
   trainSchema,
 } from '../src/host/config.ts';
 import { ConfigError, FileFormatError } from '../src/host/errors.ts';
+import { denseLayers } from '../src/host/optimizees/layers/settings.ts';
 import { thrownBy } from './support/diskTests.ts';
 
 const minimal = { task: { kind: 'quadratic' }, optimizer: { kind: 'l2l' }, iterations: 10 };
@@ -44,13 +45,13 @@ describe('defaults', () => {
       validation: { tasks: 16, every: 100, select: 'final' },
       patience: 50,
       secondDerivatives: false,
+      coordinateSample: 1,
     });
-    expect(parse({ task: { kind: 'mlp' } }).task).toEqual({
-      kind: 'mlp',
+    expect(parse({ task: { kind: 'images' } }).task).toEqual({
+      kind: 'images',
       dataset: 'mnist',
       resolution: 28,
-      hidden: [20],
-      activation: 'sigmoid',
+      layers: denseLayers([20], 'sigmoid'),
       batch: 128,
       initial: { kind: 'normal', scale: 0.01 },
     });
@@ -65,7 +66,7 @@ describe('defaults', () => {
   it('are complete: what was parsed, written and read again is the same', () => {
     for (const settings of [
       {},
-      { task: { kind: 'mlp', hidden: [] } },
+      { task: { kind: 'images', layers: [] } },
       { horizon: 60, lossWeights: 'final' },
     ]) {
       const parsed = parse(settings);
@@ -120,19 +121,32 @@ describe('settings that are wrong', () => {
     [{ unroll: 2, lossWeights: [0, 0, 0] }, 'lossWeights holds only zeros, but must weigh at least one loss'],
     [{ validation: { select: 'best' } }, 'validation.select is "best", but must be one of: final, sum'],
     [{ speed: 3 }, 'test has "speed", which is no setting'],
-    [{ task: { kind: 'chess' } }, 'task.kind is "chess", but must be one of: quadratic, mlp'],
-    [{ task: {} }, 'task.kind is missing: it must be one of: quadratic, mlp'],
+    [
+      { task: { kind: 'chess' } },
+      'task.kind is "chess", but must be one of: quadratic, images, glyphs, sine',
+    ],
+    [{ task: {} }, 'task.kind is missing: it must be one of: quadratic, images, glyphs, sine'],
     [{ task: 'mnist' }, 'task is "mnist", but must be an object of settings'],
     [{ task: { kind: 'quadratic', hidden: [3] } }, 'task has "hidden", which is no setting'],
     [{ task: { kind: 'quadratic', dimension: 5000 } }, 'task.dimension is 5000, but must be at most 4096'],
-    [{ task: { kind: 'mlp', resolution: 9 } }, 'task.resolution is 9, but must be one of: 28, 14, 7'],
-    [{ task: { kind: 'mlp', hidden: [20, 0] } }, 'task.hidden.1 is 0, but must be at least 1'],
-    [{ task: { kind: 'mlp', hidden: new Array(65).fill(1) } }, 'task.hidden must hold at most 64 values'],
+    [{ task: { kind: 'images', resolution: 9 } }, 'task.resolution is 9, but must be one of: 28, 14, 7'],
     [
-      { task: { kind: 'mlp', activation: 'elu' } },
-      'task.activation is "elu", but must be one of: sigmoid, tanh, relu',
+      { task: { kind: 'images', layers: denseLayers([20, 0], 'relu') } },
+      'task.layers.2.units is 0, but must be at least 1',
     ],
-    [{ task: { kind: 'mlp', initial: { kind: 'normal' } } }, 'task.initial.scale is missing'],
+    [
+      { task: { kind: 'images', layers: denseLayers(new Array(65).fill(1), 'relu') } },
+      'task.layers must hold at most 128 values',
+    ],
+    [
+      { task: { kind: 'images', layers: [{ kind: 'conv', channels: 3, kernel: 4 }] } },
+      'task.layers.0.kernel is 4, but must be one of: 3, 5',
+    ],
+    [
+      { task: { kind: 'images', layers: [{ kind: 'activation', function: 'swish' }] } },
+      'task.layers.0.function is "swish", but must be one of: sigmoid, tanh, relu, leakyRelu, elu, softplus',
+    ],
+    [{ task: { kind: 'images', initial: { kind: 'normal' } } }, 'task.initial.scale is missing'],
     [
       { optimizer: { kind: 'l2l', hidden: 254, layers: 1 } },
       'optimizer.hidden is 254, but must be at most 253',
@@ -151,7 +165,7 @@ describe('settings that are wrong', () => {
 
   it('in a file are the fault of the file', () => {
     const error = thrownBy(() =>
-      parseStoredConfig(taskSchema, { kind: 'mlp', batch: 0 }, 'runs/a/config.json'),
+      parseStoredConfig(taskSchema, { kind: 'images', batch: 0 }, 'runs/a/config.json'),
     );
     expect(error).toBeInstanceOf(FileFormatError);
     expect(error.message).toBe('runs/a/config.json: batch is 0, but must be at least 1');

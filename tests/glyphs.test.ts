@@ -10,6 +10,8 @@ import {
   type GlyphSet,
   type GlyphSplitName,
   glyphSplit,
+  poolGlyphs,
+  turnGlyphs,
 } from '../src/host/data/glyphs.ts';
 import { CoordwiseError, FileFormatError } from '../src/host/errors.ts';
 import { readFileChecked } from '../src/node/files.ts';
@@ -51,6 +53,55 @@ describe('glyphSplit', () => {
       }
     }
     expect(table.images).toHaveLength(image * AREA);
+  });
+
+  it('turned, has four times as many classes and images: quarter turns, four of which change nothing', () => {
+    const table = glyphSplit(set, 'validation');
+    const turned = turnGlyphs(table);
+    const count = table.images.length / AREA;
+    expect(turned).toMatchObject({ classes: 4 * table.classes, maxExamples: table.maxExamples, side: 28 });
+    expect(turned.images).toHaveLength(4 * table.images.length);
+    expect(turned.names.at(-1)).toBe(`${table.names.at(-1)}, turned by 270°`);
+    for (const entry of [0, table.classes - 1]) {
+      const first = table.examples[entry * table.maxExamples] ?? 0;
+      for (let turn = 0; turn < 4; turn++) {
+        const row = turn * table.classes + entry;
+        expect(turned.counts[row]).toBe(table.counts[entry]);
+        expect(turned.examples[row * table.maxExamples]).toBe(first + turn * count);
+        const absent = turned.examples.subarray(
+          row * table.maxExamples + (table.counts[entry] ?? 0),
+          (row + 1) * table.maxExamples,
+        );
+        expect(absent.every((example) => example === ABSENT_EXAMPLE)).toBe(true);
+        for (const [y, x] of [
+          [3, 20],
+          [13, 9],
+        ] as const) {
+          const pixel = (image: number, py: number, px: number) =>
+            turned.images[image * AREA + py * 28 + px] ?? Number.NaN;
+          const [ty, tx] = [
+            [y, x],
+            [27 - x, y],
+            [27 - y, 27 - x],
+            [x, 27 - y],
+          ][turn] as [number, number];
+          expect(pixel(first + turn * count, ty, tx)).toBe(pixel(first, y, x));
+        }
+      }
+    }
+  });
+
+  it('averaged to 14x14, keeps the mean of every image', () => {
+    const table = glyphSplit(set, 'validation');
+    const pooled = poolGlyphs(table, 14);
+    expect(pooled).toMatchObject({ side: 14, classes: table.classes, examples: table.examples });
+    const mean = (values: Uint8Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    for (const image of [0, 7]) {
+      const small = pooled.images.subarray(image * 196, (image + 1) * 196);
+      const large = table.images.subarray(image * AREA, (image + 1) * AREA);
+      expect(Math.abs(mean(small) - mean(large))).toBeLessThan(0.5);
+    }
+    expect(() => poolGlyphs(table, 13)).toThrow(CoordwiseError);
   });
 
   it('refuses a split without classes', () => {

@@ -29,7 +29,10 @@ const sizes = THREADS.map((threads) => ({ length: 4 * threads }));
 const { NaN: nan, POSITIVE_INFINITY: infinity } = Number;
 
 describe('activation', () => {
-  const allowed = { sigmoid: SIGMOID, tanh: TANH, relu: {} };
+  const allowed = {
+    ...{ sigmoid: SIGMOID, tanh: TANH, relu: {} },
+    ...{ leakyRelu: rounded(1), elu: rounded(8), softplus: SIGMOID },
+  };
 
   describe.each(ACTIVATIONS)('%s', (activation) => {
     it.each(sizes)('forward and backward, $length elements', async ({ length }) => {
@@ -57,7 +60,8 @@ describe('activation', () => {
       const { y } = await runKernels(gpu(), { x, y: unwritten(8) }, (program, tensors) =>
         recordActivationForward(program, tensors, activation),
       );
-      expectClose(y, Array.from(x, numbers[activation]), { absolute: SMALLEST_NORMAL }, 'y');
+      const relative = activation === 'leakyRelu' || activation === 'softplus' ? EPSILON : 0;
+      expectClose(y, Array.from(x, numbers[activation]), { relative, absolute: SMALLEST_NORMAL }, 'y');
     });
 
     it('backward: a NaN adjoint stays NaN, also where y is NaN', async () => {
@@ -80,6 +84,22 @@ it('relu keeps every positive number and no negative one, however small', async 
     recordActivationForward(program, tensors, 'relu'),
   );
   expectClose(y, [0, Math.fround(1e-30), 0, 0], {}, 'y');
+});
+
+it.each(['elu', 'softplus'] as const)('%s keeps the digits of small numbers', async (activation) => {
+  // elu is small near 0; softplus, and its slope, where e^x is.
+  const near0 = [-1e-30, -1e-10, -1e-7, -1e-5, -1e-3, -0.1, -0.49, -0.51];
+  const x = Float32Array.from(activation === 'elu' ? near0 : [-80, -40, -20, -17, -16, -12, -9, -5]);
+  const data = { x, y: unwritten(8), dy: new Float32Array(8).fill(1), dx: unwritten(8) };
+  const { y, dx } = await runKernels(gpu(), data, (program, t) => {
+    recordActivationForward(program, { x: t.x, y: t.y }, activation);
+    recordActivationBackward(program, { y: t.y, dy: t.dy, dx: t.dx }, activation);
+  });
+  // e^x is off by 3 + 2 |x| ULP.
+  const allowed = activation === 'elu' ? rounded(8) : rounded(8 + 2 * 80);
+  expectClose(y, Array.from(x, numbers[activation]), allowed, 'y');
+  const slope = activation === 'elu' ? Math.exp : numbers.sigmoid;
+  expectClose(dx, Array.from(x, slope), allowed, 'dx');
 });
 
 describe('preprocess', () => {

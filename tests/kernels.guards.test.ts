@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel, KernelConstants } from '../src/host/gpu/kernel.ts';
+import { accuracyKernel } from '../src/host/ops/accuracy.ts';
 import { activationBackwardKernel, activationForwardKernel } from '../src/host/ops/activation.ts';
 import {
   coordinateOutputBackwardKernel,
@@ -11,13 +12,15 @@ import {
   denseBackwardWeightsKernel,
   denseForwardKernel,
 } from '../src/host/ops/dense.ts';
+import { episodeClassesKernel, episodeExamplesKernel, sineEpisodeKernel } from '../src/host/ops/episodes.ts';
 import { HAND_DESIGNED_KERNELS } from '../src/host/ops/handDesigned.ts';
-import { gatherKernel } from '../src/host/ops/images.ts';
+import { gatherKernel, labelsKernel } from '../src/host/ops/images.ts';
 import {
   lstmBackwardGatesKernel,
   lstmBackwardInputsKernel,
   lstmBackwardWeightsKernel,
   lstmForwardKernel,
+  lstmGatesKernel,
 } from '../src/host/ops/lstm.ts';
 import { metaAdamUpdateKernel } from '../src/host/ops/metaAdam.ts';
 import { preprocessForwardKernel } from '../src/host/ops/preprocess.ts';
@@ -28,8 +31,16 @@ import {
   softmaxCrossEntropyBackwardKernel,
   softmaxCrossEntropyForwardKernel,
 } from '../src/host/ops/softmaxCrossEntropy.ts';
+import {
+  squaredErrorBackwardKernel,
+  squaredErrorForwardKernel,
+  squaredErrorRBackwardKernel,
+} from '../src/host/ops/squaredError.ts';
+import { summaryHistogramKernel, summaryMomentsKernel } from '../src/host/ops/summary.ts';
+import { updateProductsKernel } from '../src/host/ops/updates.ts';
 import { axpyKernel, fillKernel } from '../src/host/ops/vector.ts';
 import { gpuForThisFile, runKernels } from './support/gpu.ts';
+import { layerGuards } from './support/layerGuards.ts';
 
 const gpu = gpuForThisFile();
 
@@ -45,11 +56,13 @@ interface Case {
 
 const dense = { inputs: 2, outputs: 3, rows4: 1, stride: 9, offset: 0 };
 const softmax = { classes: 3, rows: 4, batch: 3 };
+const squared = { outputs: 3, rows: 4, batch: 3 };
 const gates = { mp4: 2, inputs: 1, hidden: 3, firstUnit: 0, units: 3 };
 const hand = { count: 5, parameters: 5 };
 
 /** Sizes far smaller than a workgroup, and tensors far longer than the sizes. */
 const cases: readonly Case[] = [
+  ...layerGuards,
   { kernel: activationForwardKernel, params: { count4: 5, kind: 0 }, written: { y: 20 } },
   { kernel: activationBackwardKernel, params: { count4: 5, kind: 1 }, written: { dx: 20 } },
   {
@@ -66,7 +79,23 @@ const cases: readonly Case[] = [
   { kernel: softmaxCrossEntropyBackwardKernel, params: softmax, written: { dlogits: 12 } },
   { kernel: quadraticForwardKernel, params: { count: 6, dimension: 3 }, written: { residual: 6 } },
   { kernel: quadraticBackwardKernel, params: { count: 6, dimension: 3 }, written: { gradient: 6 } },
-  { kernel: gatherKernel, params: { batch: 3, rows: 4, features: 5 }, written: { x: 20, labels: 4 } },
+  { kernel: gatherKernel, params: { batch: 3, rows: 4, features: 5 }, written: { x: 20 } },
+  { kernel: labelsKernel, params: { batch: 3, rows: 4 }, written: { labels: 4 } },
+  { kernel: squaredErrorForwardKernel, params: squared, written: { rowLoss: 4 } },
+  { kernel: squaredErrorBackwardKernel, params: squared, written: { doutput: 12 } },
+  { kernel: squaredErrorRBackwardKernel, params: squared, written: { rdoutput: 12 } },
+  { kernel: accuracyKernel, params: { tasks: 5, ...softmax, slot: 0 }, written: { accuracy: 5 } },
+  { kernel: episodeClassesKernel, params: { ways: 5, count: 5, stream: 1 }, written: { classes: 5 } },
+  {
+    kernel: episodeExamplesKernel,
+    params: { ways: 2, shots: 3, rows: 8, first: 1, maxExamples: 20, stream: 1 },
+    written: { indices: 8, labels: 8 },
+  },
+  {
+    kernel: sineEpisodeKernel,
+    params: { rows: 4, batch: 3, first: 0, taskStream: 1, pointStream: 2 },
+    written: { x: 4, target_: 4 },
+  },
   {
     kernel: uniformKernel,
     params: { count: 5, stride: 0, offset: 0, stream: 1, low: 1, high: 2 },
@@ -84,6 +113,7 @@ const cases: readonly Case[] = [
     written: { target_: 5 },
   },
   { kernel: reducePartialsKernel, params: { count: 5, chunks: 2 }, written: { target_: 20 } },
+  { kernel: updateProductsKernel, params: { parameters: 7, chunks: 5 }, written: { partials: 20 } },
   { kernel: HAND_DESIGNED_KERNELS.sgd, params: hand, written: { next: 5 } },
   { kernel: HAND_DESIGNED_KERNELS.momentum, params: hand, written: { next: 5, m: 5 } },
   { kernel: HAND_DESIGNED_KERNELS.nesterov, params: hand, written: { next: 5, m: 5 } },
@@ -112,6 +142,20 @@ const cases: readonly Case[] = [
     params: { mp4: 2, chunks: 5, accumulate: 0, scale: 1 },
     written: { partials: 20 },
     constants: { HIDDEN: 3 },
+  },
+  { kernel: lstmGatesKernel, params: gates, written: { z: 72 }, constants: { WEIGHTS: 900 } },
+  {
+    kernel: summaryHistogramKernel,
+    params: {
+      ...{ tasks: 1, parameters: 40, spans: 1, stride: 64, firstRow: 0, rows: 1, chunks: 5 },
+      ...{ slot: 0, bins: 4, kind: 0, low: -1, perUnit: 1 },
+    },
+    written: { partials: 20 },
+  },
+  {
+    kernel: summaryMomentsKernel,
+    params: { cells: 5, chunks: 2, slot: 0 },
+    written: { moments: 20 },
   },
   { kernel: lstmForwardKernel, params: gates, written: { h: 24, c: 24 }, constants: { WEIGHTS: 900 } },
   {

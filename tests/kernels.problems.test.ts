@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { recordGather } from '../src/host/ops/images.ts';
+import { recordGather, recordLabels } from '../src/host/ops/images.ts';
 import { recordQuadraticBackward, recordQuadraticForward } from '../src/host/ops/quadratic.ts';
 import {
   recordSoftmaxCrossEntropyBackward,
@@ -164,7 +164,7 @@ describe('quadratic', () => {
   });
 });
 
-describe('images/gather', () => {
+describe('images/gather and images/labels', () => {
   /** Threads features * rows / 4: 1, 63, 65, 131; images start at any byte of a word. */
   const shapes = [
     { batch: 1, features: 1 },
@@ -179,17 +179,22 @@ describe('images/gather', () => {
       { length: 4 * Math.ceil((images * features) / 4) },
       (_, i) => (i * 89 + 7) % 256,
     );
-    const classes = Uint8Array.from({ length: 12 }, (_, i) => (i * 7 + 250) % 256);
+    const classes = Uint32Array.from({ length: 12 }, (_, i) => (i * 7 + 250) % 256);
     const indices = Uint32Array.from({ length: tasks * rows }, (_, i) => (i * 5) % images);
     const data = {
       pixels: new Uint32Array(bytes.buffer),
-      classes: new Uint32Array(classes.buffer),
+      classes,
       indices,
       x: unwritten(tasks * features * rows),
       labels: unwrittenWords(tasks * rows),
     };
-    const { x, labels } = await runKernels(gpu(), data, (program, tensors) =>
-      recordGather(program, tensors, { tasks, batch, rows, features }),
+    const { x, labels } = await runKernels(
+      gpu(),
+      data,
+      (program, { pixels, classes, indices, x, labels }) => {
+        recordGather(program, { pixels, indices, x }, { tasks, batch, rows, features });
+        recordLabels(program, { classes, indices, labels }, { tasks, batch, rows });
+      },
     );
     const expectedX = new Float64Array(x.length);
     for (const [i] of expectedX.entries()) {

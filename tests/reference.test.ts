@@ -14,7 +14,7 @@ import type { Preprocess } from '../src/reference/preprocess.ts';
 import { FLOAT32_EPSILON, preprocess, preprocessWidth } from '../src/reference/preprocess.ts';
 import { mlpProblem } from '../src/reference/problems.ts';
 import { quadraticLoss } from '../src/reference/quadratic.ts';
-import { at, clip, numbers, select } from '../src/reference/scalar.ts';
+import { at, clip, LEAKY_SLOPE, numbers, select } from '../src/reference/scalar.ts';
 import { Tape } from '../src/reference/tape.ts';
 import { relativeError } from './support/cases.ts';
 
@@ -36,6 +36,9 @@ const operations: Record<string, ScalarFunction> = {
   tanh: (A, [a, b, c]) => A.mul(A.tanh(A.mul(v(a), v(b))), v(c)),
   sigmoid: (A, [a, b, c]) => A.mul(A.sigmoid(v(b)), A.mul(A.sigmoid(v(a)), v(c))),
   relu: (A, [a, b, c]) => A.add(A.mul(A.relu(v(a)), A.relu(A.mul(v(c), v(c)))), A.relu(v(b))),
+  leakyRelu: (A, [a, b, c]) => A.mul(A.mul(A.leakyRelu(v(a)), A.leakyRelu(v(b))), A.leakyRelu(v(c))),
+  elu: (A, [a, b, c]) => A.mul(A.mul(A.elu(v(a)), A.elu(v(b))), A.elu(A.mul(v(b), v(c)))),
+  softplus: (A, [a, b, c]) => A.mul(A.mul(A.softplus(v(a)), A.softplus(v(b))), A.softplus(v(c))),
   abs: (A, [a, b, c]) => A.mul(A.mul(A.abs(v(a)), A.abs(v(b))), A.abs(v(c))),
   select: (A, [a, b, c]) =>
     A.mul(select(A.value(v(a)) > 0, v(b), v(c)), select(A.value(v(b)) > 0, v(b), A.mul(v(c), v(c)))),
@@ -88,6 +91,8 @@ describe('tape and dual numbers', () => {
   it('sends derivatives at kinks where the algebra says', () => {
     const slope = (f: ScalarFunction, p: readonly number[]): number[] => [...gradient(f, p).gradient];
     expect(slope((A, [a]) => A.relu(v(a)), [0])).toEqual([0]);
+    expect(slope((A, [a]) => A.leakyRelu(v(a)), [0])).toEqual([LEAKY_SLOPE]);
+    expect([...hessianVector((A, [a]) => A.elu(v(a)), [0], [1])]).toEqual([1]);
     expect(slope((A, [a]) => A.abs(v(a)), [0])).toEqual([0]);
     expect(slope((A, [a, b]) => A.max(v(a), v(b)), [2, 2])).toEqual([1, 0]);
     expect(slope((A, [a]) => clip(A, v(a), -1, 1), [1])).toEqual([1]);
@@ -95,12 +100,13 @@ describe('tape and dual numbers', () => {
   });
 
   it('keeps NaN and does not overflow', () => {
-    for (const op of ['relu', 'abs', 'sigmoid', 'tanh'] as const) {
+    for (const op of ['relu', 'leakyRelu', 'elu', 'softplus', 'abs', 'sigmoid', 'tanh'] as const) {
       expect(numbers[op](Number.NaN)).toBeNaN();
       expect(gradient((A, [a]) => A[op](v(a)), [Number.NaN]).gradient[0]).toBeNaN();
     }
     expect(numbers.max(1, Number.NaN)).toBeNaN();
     expect([numbers.sigmoid(-800), numbers.sigmoid(800)]).toEqual([0, 1]);
+    expect([numbers.softplus(-800), numbers.softplus(800), numbers.elu(-800)]).toEqual([0, 800, -1]);
   });
 
   it('refuses constants as inputs, and the variables of another tape', () => {
@@ -196,7 +202,8 @@ describe('optimizees', () => {
     expect(() => mlpProblem(shape, 2, 2, x, labels.slice(1))).toThrow(/labels has 11 elements/);
   });
 
-  for (const activation of ['sigmoid', 'tanh', 'relu'] satisfies Activation[]) {
+  const activations = ['sigmoid', 'tanh', 'relu', 'leakyRelu', 'elu', 'softplus'] satisfies Activation[];
+  for (const activation of activations) {
     it(`mlp with ${activation}: gradient and Hessian-vector product against central differences`, () => {
       const shape = { sizes: [3, 4, 2, 3], activation };
       const n = mlpParameterCount(shape.sizes);

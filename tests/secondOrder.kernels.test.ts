@@ -149,12 +149,14 @@ describe.each(ACTIVATIONS)('activation %s', (activation) => {
   });
 
   it('NaN stays NaN', async () => {
-    const data = { y: new Float32Array(4).fill(0.5), ry: Float32Array.of(nan, 1, 1, 1) };
+    // elu is bent below 0 alone.
+    const y = new Float32Array(4).fill(activation === 'elu' ? -0.5 : 0.5);
+    const data = { y, ry: Float32Array.of(nan, 1, 1, 1) };
     const more = { dy: Float32Array.of(1, nan, 1, 1), rdy: Float32Array.of(1, 1, nan, 1), rdx: unwritten(4) };
     const out = await runKernels(gpu(), { ...data, ...more }, (program, t) =>
       recordActivationRBackward(program, t, activation),
     );
-    const kinked = activation === 'relu';
+    const kinked = activation === 'relu' || activation === 'leakyRelu';
     expect(Array.from(out.rdx, Number.isNaN)).toEqual([!kinked, !kinked, true, false]);
   });
 });

@@ -28,7 +28,7 @@ async function hessianVectors(
   const { tasks, parameters } = problem;
   const keys = pool.tensor('keys', [tasks, 2], 'u32');
   const clock = pool.tensor('clock', [4], 'u32');
-  const optimizee = problem.create(pool)({ keys, clock, secondDerivatives: true });
+  const optimizee = problem.create(pool)({ keys, clock, steps: 1, secondDerivatives: true });
   const row = (name: string) => coordinateTensor(pool, name, coordinatesOf(tasks, parameters));
   const [theta, losses] = [row('theta'), pool.tensor('losses', [1, tasks])];
   const vs = directions.map((_, i) => row(`v ${i}`));

@@ -4,6 +4,7 @@ import { lossWeightsOf } from '../src/host/config.ts';
 import { minibatchIndices, taskKeys } from '../src/host/data/threefry.ts';
 import { createTasks } from '../src/host/meta/tasks.ts';
 import { Trainer } from '../src/host/meta/trainer.ts';
+import { denseLayers } from '../src/host/optimizees/layers/settings.ts';
 import type { LearnedOptimizer } from '../src/host/optimizers/optimizer.ts';
 import type { NamedTensors } from '../src/reference/lstm.ts';
 import { mlpProblem, type Problem, quadraticProblem } from '../src/reference/problems.ts';
@@ -105,7 +106,7 @@ describe('an episode of two unrolls against float64', () => {
 
   it('images: minibatch t of the episode is used at step t', async () => {
     const config = smallMlpConfig({
-      task: { kind: 'mlp', resolution: 7, hidden: [2], batch: 3 },
+      task: { kind: 'images', resolution: 7, layers: denseLayers([2], 'sigmoid'), batch: 3 },
       optimizer: { kind: 'l2l', layers: 1, hidden: 3 },
     });
     const { optimizer: settings, task } = config;

@@ -6,6 +6,7 @@ import { decodeWeights, encodeWeights } from '../src/host/io/weights.ts';
 import { Evaluator } from '../src/host/meta/evaluator.ts';
 import { MetaTraining } from '../src/host/meta/metaTrain.ts';
 import { summarise } from '../src/host/meta/statistics.ts';
+import { denseLayers } from '../src/host/optimizees/layers/settings.ts';
 import { createLearned } from '../src/host/optimizers/create.ts';
 import { createHandDesigned } from '../src/host/optimizers/handDesigned.ts';
 import { gpuForThisFile } from './support/gpu.ts';
@@ -148,7 +149,13 @@ describe('evaluation', () => {
     try {
       await evaluator.prepare();
       for (const { phi, iteration } of bests) {
-        const training = { seed: config.seed, iteration, horizon, unroll: config.unroll };
+        const training = {
+          seed: config.seed,
+          iteration,
+          horizon,
+          unroll: config.unroll,
+          secondDerivatives: false,
+        };
         const weights = evaluator.optimizer.toNamed(phi);
         const bytes = encodeWeights({ optimizer: config.optimizer, task, training, weights });
         const file = decodeWeights(bytes, 'test');
@@ -269,7 +276,9 @@ describe('memory', () => {
   });
 
   it('that no buffer of the adapter can hold is refused by name before any is taken', () => {
-    const config = smallMlpConfig({ task: { kind: 'mlp', resolution: 7, hidden: [100_000, 100_000] } });
+    const config = smallMlpConfig({
+      task: { kind: 'images', resolution: 7, layers: denseLayers([100_000, 100_000], 'sigmoid') },
+    });
     expect(() => new MetaTraining(context(), config, smallImages())).toThrow(
       /needs \d+ bytes, and this adapter allows \d+ in one buffer/,
     );

@@ -44,11 +44,11 @@ describe('a tuned learning rate', () => {
 
   it('is the best of all that were tried, and what was measured is what that rate gives on its own', async () => {
     const options = { task, data: undefined, list: 'validation', horizon: 20 } as const;
-    const { learningRate, trials } = await tuneLearningRate(context(), 'adam', options, keys);
+    const { learningRate, trials } = await tuneLearningRate(context(), { name: 'adam' }, options, keys);
     const rates = trials.map((trial) => trial.learningRate);
     expect(rates).toEqual([...rates].sort((a, b) => a - b));
     expect(rates.length).toBeGreaterThanOrEqual(17);
-    const best = trials.reduce((a, b) => (b.finalMean < a.finalMean ? b : a));
+    const best = trials.reduce((a, b) => (b.score < a.score ? b : a));
     expect(best.learningRate).toBe(learningRate);
     // Tried on both sides, so that the best is not the edge of what was tried.
     expect(learningRate).toBeGreaterThan(rates[0] ?? 0);
@@ -58,7 +58,7 @@ describe('a tuned learning rate', () => {
     try {
       await evaluator.prepare();
       evaluator.optimizer.setLearningRates(new Array<number>(4).fill(learningRate));
-      expect(summarise(await evaluator.run(keys)).finalMean).toBe(best.finalMean);
+      expect(summarise(await evaluator.run(keys)).finalMean).toBe(best.score);
     } finally {
       evaluator.destroy();
     }
@@ -68,9 +68,9 @@ describe('a tuned learning rate', () => {
     // The largest curvature of such a problem is about 2 (400 / 2)^2, so SGD diverges above 3e-5.
     const steep = { ...task, dimension: 400 } as typeof task;
     const options = { task: steep, data: undefined, list: 'validation', horizon: 10 } as const;
-    const { learningRate, trials } = await tuneLearningRate(context(), 'sgd', options, keys);
+    const { learningRate, trials } = await tuneLearningRate(context(), { name: 'sgd' }, options, keys);
     expect(learningRate).toBeLessThan(9e-5);
     expect(trials[0]?.learningRate).toBeLessThan(learningRate);
-    expect(trials.at(-1)?.finalMean).toBe(Number.POSITIVE_INFINITY);
+    expect(trials.at(-1)?.score).toBe(Number.POSITIVE_INFINITY);
   });
 });

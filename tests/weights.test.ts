@@ -26,7 +26,7 @@ const paper: OptimizerConfig = {
   preprocess: { kind: 'log-sign', p: 10 },
   outputScale: 0.1,
 };
-const training = { seed: 3, iteration: 40, horizon: 100, unroll: 20 };
+const training = { seed: 3, iteration: 40, horizon: 100, unroll: 20, secondDerivatives: false };
 let optimizer: LearnedOptimizer;
 let phi: Float32Array;
 let file: WeightsFile;
@@ -179,7 +179,7 @@ describe('a weights file', () => {
     expect(of('optimizer', '{"kind":')).toMatch(/metadata optimizer is not JSON/);
     expect(of('optimizer', 'null')).toMatch(/metadata optimizer is null, but must be an object/);
     expect(of('task', { kind: 'chess' })).toMatch(
-      /metadata task: kind is "chess", but must be one of: quadratic, mlp/,
+      /metadata task: kind is "chess", but must be one of: quadratic, images, glyphs, sine/,
     );
     expect(of('training', { ...training, seed: -1 })).toMatch(
       /metadata training: seed is -1, but must be at least 0/,

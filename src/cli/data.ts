@@ -1,9 +1,33 @@
-import { splitTaskData, type TaskConfig, type TaskData } from '../host/index.ts';
-import { loadDataset } from '../node/index.ts';
+import {
+  type GlyphSplitName,
+  glyphSplit,
+  poolGlyphs,
+  splitTaskData,
+  type TaskConfig,
+  type TaskData,
+  turnGlyphs,
+} from '../host/index.ts';
+import { loadDataset, loadGlyphs } from '../node/index.ts';
 
-/** The images a task needs, if it needs any. */
+/** The images or glyphs a task needs, if it needs any. */
 export async function loadTaskData(task: TaskConfig): Promise<TaskData | undefined> {
-  if (task.kind === 'quadratic') return undefined;
-  const { train, test } = await loadDataset(task.dataset, task.resolution);
-  return splitTaskData(train, test);
+  switch (task.kind) {
+    case 'quadratic':
+    case 'sine':
+      return undefined;
+    case 'images': {
+      const { train, test } = await loadDataset(task.dataset, task.resolution);
+      return splitTaskData(train, test);
+    }
+    case 'glyphs': {
+      const glyphs = await loadGlyphs();
+      const table = (split: GlyphSplitName) => poolGlyphs(glyphSplit(glyphs, split), task.resolution);
+      const train = table('train');
+      return {
+        train: task.turned ? turnGlyphs(train) : train,
+        validation: table('validation'),
+        test: table('test'),
+      };
+    }
+  }
 }

@@ -11,7 +11,7 @@ export async function demo(values: Values): Promise<number> {
   const config = parseFlags(
     trainSchema,
     {
-      task: { kind: 'mlp', resolution: 7 },
+      task: { kind: 'images', resolution: 7 },
       optimizer: { kind: 'l2l', layers: 1, hidden: 16 },
       seed: number(values, 'seed'),
       iterations: 250,

@@ -1,11 +1,13 @@
 import yargs, { type Argv, type Options } from 'yargs';
 import { demo } from './demo.ts';
+import { diagnose } from './diagnose.ts';
 import { evaluate } from './evaluate.ts';
 import { gradient } from './gradient.ts';
 import { info } from './info.ts';
 import {
   commonOptions,
   demoOptions,
+  diagnoseOptions,
   evaluateOptions,
   gradientOptions,
   taskOptions,
@@ -66,7 +68,9 @@ function parser(args: readonly string[]): Argv {
       'train [task]',
       'meta-train an optimizer into a run folder, then compare it with tuned optimizers',
       (y) => {
-        y.positional('task', { type: 'string', describe: 'quadratic or mnist' }).options(trainRunOptions);
+        y.positional('task', { type: 'string', describe: 'quadratic, mnist or few-shot' }).options(
+          trainRunOptions,
+        );
         group(y, taskOptions, 'What is optimised:');
         return group(y, trainOptions, 'The optimizer and its training:')
           .example('$0 train mnist --iterations 2000', 'digits at 28x28, 784-20-10, 100 steps')
@@ -74,6 +78,7 @@ function parser(args: readonly string[]): Argv {
             '$0 train quadratic --tasks 128 --preprocess none --iterations 3000',
             'the synthetic problem',
           )
+          .example('$0 train few-shot --shots 5 --iterations 3000', 'characters from five examples each')
           .example('$0 train --resume runs/a', 'go on where runs/a was interrupted');
       },
       handler((values) => train(positional(values, 'task'), values)),
@@ -85,14 +90,26 @@ function parser(args: readonly string[]): Argv {
         y.positional('weights', { type: 'string', describe: 'a weights file or a run folder' })
           .positional('task', {
             type: 'string',
-            describe: 'quadratic or mnist (default: what the weights were trained on)',
+            describe: 'quadratic, mnist or few-shot (default: what the weights were trained on)',
           })
           .options(evaluateOptions);
         return group(y, taskOverrides, 'What is optimised, where it differs from the training:')
           .example('$0 evaluate runs/a --activation relu', 'the same network with another activation')
-          .example('$0 evaluate runs/a --horizon 200 --out runs/a-200', 'twice as long, with a report');
+          .example('$0 evaluate runs/a --horizon 200 --out runs/a-200', 'twice as long, with a report')
+          .example('$0 evaluate runs/a --against runs/b', 'two trainings side by side');
       },
       handler((values) => evaluate(positional(values, 'weights') ?? '', positional(values, 'task'), values)),
+    )
+    .command(
+      'diagnose <run>',
+      'say why a training run learns or does not, from its log and its best weights',
+      (y) =>
+        y
+          .positional('run', { type: 'string', describe: 'a run folder, finished or not; it is only read' })
+          .options(diagnoseOptions)
+          .example('$0 diagnose runs/a', 'seven parts, each with one sentence')
+          .example('$0 diagnose runs/a --out runs/a-diagnosis', 'with figures, as a page'),
+      handler((values) => diagnose(positional(values, 'run') ?? '', values)),
     )
     .command(
       'gradient <case>',

@@ -1,4 +1,5 @@
 import type { Options } from 'yargs';
+import { ACTIVATIONS, NETWORKS } from '../host/index.ts';
 import { ADAPTER_CHOICES } from '../node/index.ts';
 
 /** Values as the parser hands them over. */
@@ -6,8 +7,8 @@ export type Values = Readonly<Record<string, unknown>>;
 
 type OptionTable = Readonly<Record<string, Options>>;
 
-export const TASK_NAMES = ['quadratic', 'mnist'] as const;
-export const COMMANDS = ['demo', 'train', 'evaluate', 'gradient', 'info'] as const;
+export const TASK_NAMES = ['quadratic', 'mnist', 'convnet', 'few-shot'] as const;
+export const COMMANDS = ['demo', 'train', 'evaluate', 'diagnose', 'gradient', 'info'] as const;
 
 const numeric = { type: 'number', requiresArg: true } as const;
 const text = { type: 'string', requiresArg: true } as const;
@@ -20,16 +21,40 @@ export const commonOptions = {
 
 /** Options that describe an optimizee. */
 export const taskOptions = {
-  resolution: { ...numeric, describe: 'mnist: image side, 28, or average-pooled to 14 or 7 (default 28)' },
+  dataset: {
+    ...text,
+    describe:
+      'few-shot: glyphs (characters) or sine; convnet: mnist (default few-shot glyphs, convnet mnist)',
+  },
+  ways: { ...numeric, describe: 'few-shot, glyphs: classes of an episode (default 5)' },
+  shots: { ...numeric, describe: 'few-shot: examples to learn from, of each class (default 1, sine 10)' },
+  queries: {
+    ...numeric,
+    describe: 'few-shot: examples to be judged on, of each class (default 15, sine 50)',
+  },
+  turned: {
+    type: 'boolean',
+    describe: 'few-shot, glyphs: train on turned characters as other classes too (default yes; --no-turned)',
+  },
+  resolution: { ...numeric, describe: 'images: their side, 28, or average-pooled to 14 or 7 (default 28)' },
+  network: {
+    ...text,
+    describe: `networks: ${NETWORKS.join(', ')}, or a JSON file with the layers, docs/networks.md (default: dense layers)`,
+  },
   widths: {
     ...text,
-    describe: 'mnist: widths of the hidden layers, such as 20 or 20,20; "" for none (default 20)',
+    describe:
+      'networks: widths of the hidden layers, such as 20 or 20,20; "" for none (default mnist 20, glyphs 64,64, sine 40,40)',
   },
-  activation: { ...text, describe: 'mnist: sigmoid, tanh or relu (default sigmoid)' },
+  activation: {
+    ...text,
+    describe: `networks: ${ACTIVATIONS.join(', ')} (default mnist sigmoid, few-shot relu)`,
+  },
   batch: { ...numeric, describe: 'mnist: examples in a minibatch (default 128)' },
   initial: {
     ...text,
-    describe: 'mnist: starting values, pytorch (nn.Linear) or the scale s of N(0, s^2) (default 0.01)',
+    describe:
+      'networks: starting values, pytorch (nn.Linear) or the scale s of N(0, s^2) (default mnist 0.01, few-shot pytorch)',
   },
   dimension: { ...numeric, describe: 'quadratic: dimensions (default 10)' },
   distribution: {
@@ -42,7 +67,8 @@ export const taskOptions = {
 export const trainOptions = {
   optimizer: {
     ...text,
-    describe: 'learned optimizer: l2l, gradient-descent-lstm, meta-lstm or momentum-lstm (default l2l)',
+    describe:
+      'learned optimizer: l2l, gradient-descent-lstm, meta-lstm or momentum-lstm (default l2l, few-shot meta-lstm)',
   },
   layers: { ...numeric, describe: 'l2l: LSTM layers; 0 is a linear optimizer (default 2)' },
   hidden: { ...numeric, describe: 'units of an LSTM layer (default 20)' },
@@ -58,11 +84,15 @@ export const trainOptions = {
     ...text,
     describe: 'gated: a gate is fed its own past pre-sigmoid or after the sigmoid (default pre-sigmoid)',
   },
-  'learn-theta0': { type: 'boolean', describe: 'gated: learn the starting point too (default: no)' },
+  'learn-theta0': { type: 'boolean', describe: 'gated: learn the starting point too (default: in few-shot)' },
   'second-derivatives': {
     type: 'boolean',
     describe:
       'take the gradients that the optimizer reads as functions of phi: exact second order (default: no)',
+  },
+  'coordinate-sample': {
+    ...numeric,
+    describe: 'share of the coordinates that the meta-gradient is estimated on, such as 0.1 (default 1, all)',
   },
   preprocess: {
     ...text,
@@ -72,17 +102,23 @@ export const trainOptions = {
   k: { ...numeric, describe: 'clamp: its k (default 5)' },
   'output-scale': { ...numeric, describe: 'l2l: factor on what the optimizer puts out (default 0.1)' },
   seed: { ...numeric, describe: 'seed of everything random (default 1)' },
-  tasks: { ...numeric, describe: 'tasks a meta-step averages over (default 1)' },
-  unroll: { ...numeric, describe: 'steps the meta-gradient goes back through (default 20)' },
-  horizon: { ...numeric, describe: 'steps of an episode, a multiple of the unroll (default 100)' },
+  tasks: { ...numeric, describe: 'tasks a meta-step averages over (default 1, few-shot 16)' },
+  unroll: { ...numeric, describe: 'steps the meta-gradient goes back through (default 20, few-shot 8)' },
+  horizon: {
+    ...numeric,
+    describe: 'steps of an episode, a multiple of the unroll (default 100, few-shot 8)',
+  },
   iterations: { ...numeric, describe: 'meta-steps, one an unroll (no default: it must be given)' },
-  'learning-rate': { ...numeric, describe: 'of meta-Adam (default 0.003)' },
-  clip: { ...numeric, describe: 'largest norm of the meta-gradient (default: no clipping)' },
+  'learning-rate': { ...numeric, describe: 'of meta-Adam (default 0.003, few-shot 0.001)' },
+  clip: { ...numeric, describe: 'largest norm of the meta-gradient (default: no clipping, few-shot 0.25)' },
   'loss-weights': {
     ...text,
-    describe: 'sum, final, or unroll + 1 numbers separated by commas (default sum)',
+    describe: 'sum, final, or unroll + 1 numbers separated by commas (default sum, few-shot final)',
   },
-  'validation-tasks': { ...numeric, describe: 'tasks the best weights are chosen on (default 16)' },
+  'validation-tasks': {
+    ...numeric,
+    describe: 'tasks the best weights are chosen on (default 16, few-shot 100)',
+  },
   'validate-every': {
     ...numeric,
     describe: 'meta-steps between two validations (default: whole episodes, about 100)',
@@ -97,7 +133,7 @@ export const trainOptions = {
 const baselines = {
   ...text,
   describe:
-    'compare with these, separated by commas; "" for none (default sgd,momentum,nesterov,rmsprop,adam)',
+    'compare with these, separated by commas; "" for none (default sgd,momentum,nesterov,rmsprop,adam; few-shot sgd,adam)',
 } as const;
 
 /** Options of `demo`. */
@@ -120,16 +156,31 @@ export const trainRunOptions = {
     default: true,
     describe: 'compare with tuned baselines and write report.html; --no-evaluate leaves that out',
   },
-  'test-tasks': { ...numeric, describe: 'held-out tasks to report on (default 100)' },
+  'test-tasks': { ...numeric, describe: 'held-out tasks to report on (default 100, few-shot 600)' },
+  'gate-episodes': {
+    ...numeric,
+    describe: 'held-out episodes whose gates and updates are recorded; 0 for none (default 10)',
+  },
   baselines,
 } as const satisfies OptionTable;
 
 /** Options of `evaluate`, beside those of the task. */
 export const evaluateOptions = {
   ...commonOptions,
+  against: {
+    ...text,
+    describe: 'other weights files or run folders to compare with, separated by commas (default: none)',
+  },
   out: { ...text, describe: 'folder for report.html and results.json; must be new or empty (default: none)' },
-  tasks: { ...numeric, describe: 'held-out tasks to report on (default 100)' },
-  'tuning-tasks': { ...numeric, describe: 'tasks that learning rates are tuned on (default 16)' },
+  tasks: { ...numeric, describe: 'held-out tasks to report on (default 100, few-shot 600)' },
+  'tuning-tasks': {
+    ...numeric,
+    describe: 'tasks that learning rates are tuned on (default 16, few-shot 100)',
+  },
+  'gate-episodes': {
+    ...numeric,
+    describe: 'held-out episodes whose gates and updates are recorded with --out; 0 for none (default 10)',
+  },
   horizon: { ...numeric, describe: 'steps (default: as trained)' },
   seed: { ...numeric, describe: 'seed of the task lists (default: as trained)' },
   theta0: {
@@ -138,6 +189,20 @@ export const evaluateOptions = {
     describe: 'start from the learned theta_0 where the weights have one; --no-theta0 leaves it out',
   },
   baselines,
+} as const satisfies OptionTable;
+
+/** Options of `diagnose`. */
+export const diagnoseOptions = {
+  ...commonOptions,
+  out: {
+    ...text,
+    describe: 'folder for report.html and diagnosis.json; must be new or empty (default: none)',
+  },
+  'gate-episodes': {
+    ...numeric,
+    describe:
+      'held-out episodes that gates and updates are measured on; 0 to judge the log alone, without a device (default 10)',
+  },
 } as const satisfies OptionTable;
 
 /** Options of `gradient`. */
@@ -159,6 +224,7 @@ export const OPTION_NAMES: Readonly<Record<(typeof COMMANDS)[number], readonly s
   demo: Object.keys(demoOptions),
   train: [...Object.keys(trainRunOptions), ...Object.keys(taskOptions), ...Object.keys(trainOptions)],
   evaluate: [...Object.keys(evaluateOptions), ...Object.keys(taskOptions)],
+  diagnose: Object.keys(diagnoseOptions),
   gradient: Object.keys(gradientOptions),
   info: Object.keys(commonOptions),
 };

@@ -1,15 +1,19 @@
-import type { GpuContext, TaskConfig } from '../host/index.ts';
+import { type GateRecording, type GpuContext, isEpisode, type TaskConfig } from '../host/index.ts';
 import type { RunFolder } from '../node/index.ts';
-import type { LossCurve, ReportData, TrainingPoint, ValidationPoint } from '../report/data.ts';
-import { lossPlot, lossTable } from '../report/terminal.ts';
+import type { ReportData, TrainingPoint, ValidationPoint } from '../report/data.ts';
+import { accuracyTable, lossPlot, lossTable } from '../report/terminal.ts';
 import type { ComparisonResult } from './compare.ts';
+import { saveGates } from './gates.ts';
 import type { Output } from './output.ts';
 
 declare const __VERSION__: string;
 export const VERSION: string = typeof __VERSION__ === 'undefined' ? 'development' : __VERSION__;
 
-/** The table, the plot and the verdict, in the terminal. */
-export function sayCurves(output: Output, curves: readonly LossCurve[], verdict: string): void {
+/** The tables, the plot and the verdict, in the terminal. */
+export function sayCurves(
+  output: Output,
+  { curves, accuracies, verdict }: Pick<ComparisonResult, 'curves' | 'accuracies' | 'verdict'>,
+): void {
   const width = Math.min(100, process.stdout.columns ?? 80);
   output.say('');
   output.say(lossTable(curves));
@@ -18,6 +22,7 @@ export function sayCurves(output: Output, curves: readonly LossCurve[], verdict:
     lossPlot(curves, width, 16, { color: process.stdout.isTTY === true && !process.env['NO_COLOR'] }),
   );
   output.say('');
+  if (accuracies.length > 0) output.say(`${accuracyTable(accuracies)}\n`);
   output.say(verdict);
 }
 
@@ -27,6 +32,8 @@ export interface ReportInput {
   readonly seed: number;
   readonly settings: Readonly<Record<string, string | number | boolean>>;
   readonly tasks: string;
+  /** Held-out tasks that are reported. */
+  readonly testTasks: number;
   readonly training: readonly TrainingPoint[];
   readonly validation: readonly ValidationPoint[];
   readonly comparison: ComparisonResult;
@@ -34,12 +41,16 @@ export interface ReportInput {
   readonly horizon: number;
   readonly wallSeconds: number;
   readonly bytes: number;
+  readonly gates: GateRecording | undefined;
 }
 
 /** report.html as text. The chart library is loaded only here: it takes a quarter of a second. */
 export async function makeReport(input: ReportInput): Promise<string> {
   const { renderReport } = await import('../report/html.ts');
+  const { gatesFigure } = await import('../report/gateFigure.ts');
+  const { accuracyFigure } = await import('../report/accuracyFigure.ts');
   const { adapter } = input.context;
+  const { accuracies } = input.comparison;
   const data: ReportData = {
     title: input.title,
     verdict: input.comparison.verdict,
@@ -61,30 +72,44 @@ export async function makeReport(input: ReportInput): Promise<string> {
     horizon: input.horizon,
     wallSeconds: input.wallSeconds,
     bytes: input.bytes,
+    extraFigures: [
+      ...(accuracies.length > 0 ? [accuracyFigure(accuracies, input.testTasks)] : []),
+      ...(input.gates ? [gatesFigure(input.gates)] : []),
+    ],
   };
   return renderReport(data);
 }
 
 /** How many tasks, and which, in words. */
 export function describeTasks(task: TaskConfig, seed: number, tasks: number): string {
-  const what = task.kind === 'quadratic' ? 'new problems' : 'images of the test set';
-  return `${tasks} held-out tasks of seed ${seed}: ${what} and starting points that neither training nor tuning saw`;
+  const what = {
+    quadratic: 'new problems and starting points',
+    images: 'images of the test set and starting points',
+    glyphs: 'characters and fonts of the test split',
+    sine: 'new amplitudes, phases and points',
+  }[task.kind];
+  const kind = isEpisode(task) ? 'episodes' : 'tasks';
+  const losses = isEpisode(task) ? '; losses are those on the query set' : '';
+  return `${tasks} held-out ${kind} of seed ${seed}: ${what} that neither training nor tuning saw${losses}`;
 }
 
 /** A comparison for machines. */
 export function resultOf(comparison: ComparisonResult, wallSeconds: number): object {
-  const { curves, verdict, learnedWins, tuning } = comparison;
-  return { verdict, learnedWins, wallSeconds, curves, tuning };
+  const { curves, accuracies, verdict, learnedWins, tuning } = comparison;
+  const few = accuracies.length > 0 ? { accuracies } : {};
+  return { verdict, learnedWins, wallSeconds, ...few, curves, tuning };
 }
 
-/** Writes results.json and report.html. */
+/** Writes results.json, gates.json where gates were recorded, and report.html. */
 export function saveResults(
   folder: RunFolder,
   comparison: ComparisonResult,
   wallSeconds: number,
   html: string,
+  gates: GateRecording | undefined,
 ): void {
   folder.writeText('results.json', `${JSON.stringify(resultOf(comparison, wallSeconds), null, 1)}\n`);
+  if (gates) saveGates(folder, gates);
   folder.writeText('report.html', html);
 }
 

@@ -3,6 +3,7 @@ import {
   evaluationSchema,
   HAND_DESIGNED,
   type HandDesignedName,
+  isEpisode,
   optimizerSchema,
   parseConfig,
   type SettingName,
@@ -10,15 +11,16 @@ import {
   type TaskConfig,
   type TrainConfig,
   taskParameters,
-  taskSchema,
   trainSchema,
 } from '../host/index.ts';
-import { TASK_NAMES, taskOptions, type Values } from './options.ts';
+import type { Values } from './options.ts';
 import { suggestion } from './suggest.ts';
 
 /** The flag that sets a setting, by the setting's place; the rest are called like their place's last part. */
 const FLAGS: Readonly<Record<string, string>> = {
-  'task.hidden': 'widths',
+  'task.layers': 'network',
+  'task.layers.units': 'widths',
+  'task.layers.function': 'activation',
   'optimizer.kind': 'optimizer',
   'optimizer.preprocess.kind': 'preprocess',
   'optimizer.outputScale': 'output-scale',
@@ -30,13 +32,14 @@ const FLAGS: Readonly<Record<string, string>> = {
   'optimizer.gates.momentumForget': 'momentum-forget-gate',
   'optimizer.gates.momentumInput': 'momentum-input-gate',
   secondDerivatives: 'second-derivatives',
+  coordinateSample: 'coordinate-sample',
   'validation.tasks': 'validation-tasks',
   'validation.every': 'validate-every',
   tuningTasks: 'tuning-tasks',
 };
 
 /** A setting under the name of the flag that the user typed. */
-const flagOf: SettingName = (path) => {
+export const flagOf: SettingName = (path) => {
   const names = path.filter((part) => typeof part === 'string');
   for (let length = names.length; length > 0; length--) {
     const flag = FLAGS[settingPath(names.slice(0, length))];
@@ -67,11 +70,20 @@ export function text(values: Values, name: string): string | undefined {
   return String(value);
 }
 
+/** A list of words separated by commas; empty where the option is not given. */
+export function listFrom(values: Values, name: string): string[] {
+  const list = text(values, name) ?? '';
+  return list
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '');
+}
+
 function refuseRepeated(value: unknown, name: string): void {
   if (Array.isArray(value)) throw new ConfigError(`--${name} was given more than once`, 'give it once');
 }
 
-function numbers(list: string, name: string): number[] {
+export function numbers(list: string, name: string): number[] {
   if (list.trim() === '') return [];
   return list.split(',').map((part) => {
     const value = Number(part);
@@ -86,60 +98,8 @@ function numbers(list: string, name: string): number[] {
 }
 
 /** Drops what was not given, so that defaults apply. */
-function given(values: Record<string, unknown>): Record<string, unknown> {
+export function given(values: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
-
-function startingValues(values: Values): unknown {
-  const initial = text(values, 'initial');
-  if (initial === undefined) return undefined;
-  if (initial === 'pytorch') return { kind: 'pytorch' };
-  const scale = initial.trim() === '' ? Number.NaN : Number(initial);
-  if (!(scale >= 0 && scale <= 100)) {
-    throw new ConfigError(
-      `--initial is ${JSON.stringify(initial)}, but must be pytorch or a number from 0 to 100`,
-      'for example --initial 0.01',
-    );
-  }
-  return { kind: 'normal', scale };
-}
-
-/** The optimizee that name and options describe; options override `base`, the task weights were trained on. */
-export function taskFrom(name: string | undefined, values: Values, base?: TaskConfig): TaskConfig {
-  const known = TASK_NAMES.find((task) => task === name);
-  if (name !== undefined && !known) {
-    throw new ConfigError(
-      `there is no task ${JSON.stringify(name)}${suggestion(name, TASK_NAMES)}`,
-      `choose one of: ${TASK_NAMES.join(', ')}`,
-    );
-  }
-  const kind = known === undefined ? base?.kind : known === 'quadratic' ? 'quadratic' : 'mlp';
-  const widths = text(values, 'widths');
-  const settings = {
-    quadratic: { dimension: number(values, 'dimension'), distribution: text(values, 'distribution') },
-    mlp: {
-      resolution: number(values, 'resolution'),
-      hidden: widths === undefined ? undefined : numbers(widths, 'widths'),
-      activation: text(values, 'activation'),
-      batch: number(values, 'batch'),
-      initial: startingValues(values),
-    },
-  }[kind ?? 'mlp'];
-  const own = Object.keys(settings).map((setting) => (setting === 'hidden' ? 'widths' : setting));
-  const foreign = Object.keys(taskOptions).find(
-    (option) => values[option] !== undefined && !own.includes(option),
-  );
-  if (foreign !== undefined) {
-    const task = kind === 'quadratic' ? 'quadratic' : 'mnist';
-    throw new ConfigError(
-      `--${foreign} does not belong to the task ${task}`,
-      `leave it out; ${task} has ${own.map((option) => `--${option}`).join(', ')}`,
-    );
-  }
-  const start = base?.kind === kind ? base : {};
-  return parseConfig(taskSchema, { ...start, ...given(settings), kind }, '', (path) =>
-    flagOf(['task', ...path]),
-  );
 }
 
 function preprocessFrom(values: Values): unknown {
@@ -184,7 +144,7 @@ function optimizerFlags(kind: string, task: TaskConfig, values: Values): Record<
       'input-gate': gateFrom(values, 'input-gate'),
       'momentum-forget-gate': gateFrom(values, 'momentum-forget-gate'),
       'momentum-input-gate': gateFrom(values, 'momentum-input-gate'),
-      'learn-theta0': values['learn-theta0'] === true ? true : undefined,
+      'learn-theta0': typeof values['learn-theta0'] === 'boolean' ? values['learn-theta0'] : undefined,
     },
   };
   const family = kind === 'l2l' ? 'l2l' : 'gated';
@@ -211,13 +171,25 @@ function optimizerFlags(kind: string, task: TaskConfig, values: Values): Record<
     gates,
     controller: gated['controller'],
     gateFeedback: gated['gate-feedback'],
-    theta0Parameters: gated['learn-theta0'] === true ? taskParameters(task) : undefined,
+    theta0Parameters: (gated['learn-theta0'] ?? isEpisode(task)) ? taskParameters(task) : undefined,
   };
 }
 
+/**
+ * What few-shot training is without flags: Ravi & Larochelle's, with a learned theta_0 and an unroll that is the whole
+ * episode.
+ */
+const FEW_SHOT = {
+  optimizer: 'meta-lstm',
+  steps: 8,
+  training: { tasks: 16, metaLearningRate: 0.001, clip: 0.25, lossWeights: 'final' },
+  validationTasks: 100,
+} as const;
+
 /** The whole configuration of a training run. */
 export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
-  const kind = text(values, 'optimizer') ?? 'l2l';
+  const fewShot = isEpisode(task) ? FEW_SHOT : undefined;
+  const kind = text(values, 'optimizer') ?? fewShot?.optimizer ?? 'l2l';
   const optimizers: readonly string[] = optimizerSchema.options.flatMap(({ shape }) => [
     ...shape.kind.values,
   ]);
@@ -241,20 +213,22 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
       preprocess: preprocessFrom(values),
       ...optimizerFlags(kind, task, values),
     }),
+    ...fewShot?.training,
     ...given({
       seed: number(values, 'seed'),
       tasks: number(values, 'tasks'),
-      unroll: number(values, 'unroll'),
-      horizon: number(values, 'horizon'),
+      unroll: number(values, 'unroll') ?? (fewShot && (number(values, 'horizon') ?? fewShot.steps)),
+      horizon: number(values, 'horizon') ?? (fewShot && (number(values, 'unroll') ?? fewShot.steps)),
       iterations,
       metaLearningRate: number(values, 'learning-rate'),
       clip: number(values, 'clip'),
       lossWeights: isList ? numbers(lossWeights, 'loss-weights') : lossWeights,
       patience: number(values, 'patience'),
+      coordinateSample: number(values, 'coordinate-sample'),
       secondDerivatives: values['second-derivatives'] === true ? true : undefined,
     }),
     validation: given({
-      tasks: number(values, 'validation-tasks'),
+      tasks: number(values, 'validation-tasks') ?? fewShot?.validationTasks,
       every: number(values, 'validate-every'),
       select: text(values, 'select'),
     }),
@@ -265,26 +239,38 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
 /** What `evaluate` runs, where its flags do not say otherwise as the weights were trained. */
 export function evaluationFrom(
   values: Values,
+  task: TaskConfig,
   trained: { readonly seed: number; readonly horizon: number },
 ): { seed: number; horizon: number; tasks: number; tuningTasks: number } {
   const settings = given({
     seed: number(values, 'seed') ?? trained.seed,
     horizon: number(values, 'horizon') ?? trained.horizon,
-    tasks: number(values, 'tasks'),
-    tuningTasks: number(values, 'tuning-tasks'),
+    tasks: number(values, 'tasks') ?? defaultTestTasks(task),
+    tuningTasks: number(values, 'tuning-tasks') ?? (isEpisode(task) ? FEW_SHOT.validationTasks : undefined),
   });
   return parseFlags(evaluationSchema, settings, '');
 }
 
-/** Held-out tasks that a training run reports on. */
-export function testTasksFrom(values: Values): number {
-  return parseConfig(evaluationSchema.shape.tasks, number(values, 'test-tasks'), '--test-tasks');
+/** Held-out tasks that a training run reports on, where the flag says. */
+export function testTasksFrom(values: Values): number | undefined {
+  const tasks = number(values, 'test-tasks');
+  return tasks === undefined ? undefined : parseConfig(evaluationSchema.shape.tasks, tasks, '--test-tasks');
 }
 
-/** The optimizers to compare with. */
-export function baselinesFrom(values: Values): HandDesignedName[] {
+/** Held-out tasks to report on: 600 episodes in few-shot learning, as its papers have it. */
+export function defaultTestTasks(task: TaskConfig): number {
+  return isEpisode(task) ? 600 : 100;
+}
+
+/** What to compare with. An episode's baselines start in up to three places, so each of them counts for three. */
+export function defaultBaselines(task: TaskConfig): HandDesignedName[] {
+  return isEpisode(task) ? ['sgd', 'adam'] : [...HAND_DESIGNED];
+}
+
+/** The optimizers to compare with, where the flag says. */
+export function baselinesFrom(values: Values): HandDesignedName[] | undefined {
   const list = text(values, 'baselines');
-  if (list === undefined) return [...HAND_DESIGNED];
+  if (list === undefined) return undefined;
   if (list.trim() === '') return [];
   const names = list.split(',').map((part) => {
     const name = part.trim();

@@ -8,21 +8,33 @@ import {
 import { type AdapterChoice, RunFolder } from '../node/index.ts';
 import { formatSeconds } from '../report/terminal.ts';
 import { compare } from './compare.ts';
+import { learnedOf } from './contenders.ts';
 import { loadTaskData } from './data.ts';
+import { gateEpisodesFrom, gatesOfRun } from './gates.ts';
 import { taskOptions, trainOptions, type Values } from './options.ts';
 import { Output } from './output.ts';
 import { describeTasks, flatten, makeReport, resultOf, saveResults, sayCurves } from './reporting.ts';
 import { adapterFrom, withDevice } from './session.ts';
-import { baselinesFrom, taskFrom, testTasksFrom, text, trainConfigFrom } from './settings.ts';
+import {
+  baselinesFrom,
+  defaultBaselines,
+  defaultTestTasks,
+  testTasksFrom,
+  text,
+  trainConfigFrom,
+} from './settings.ts';
+import { taskFrom } from './taskSettings.ts';
 import { goOnWith, trainRun } from './trainRun.ts';
 import { EXIT } from './usage.ts';
 
 /** How a run is carried out: nothing that changes what it learns. */
 interface RunOptions {
   readonly adapter: AdapterChoice;
-  readonly baselines: readonly HandDesignedName[];
-  readonly testTasks: number;
+  /** Absent where the task's own defaults are meant. */
+  readonly baselines: readonly HandDesignedName[] | undefined;
+  readonly testTasks: number | undefined;
   readonly evaluate: boolean;
+  readonly gateEpisodes: number;
 }
 
 function runOptionsFrom(values: Values): RunOptions {
@@ -31,6 +43,7 @@ function runOptionsFrom(values: Values): RunOptions {
     baselines: baselinesFrom(values),
     testTasks: testTasksFrom(values),
     evaluate: values['evaluate'] !== false,
+    gateEpisodes: gateEpisodesFrom(values),
   };
 }
 
@@ -124,28 +137,35 @@ async function trainAndReport(
       output.result({ ...facts, best: { iteration: bestIteration, score } });
       return exit;
     }
+    const { task, seed, horizon, optimizer } = config;
+    const learned = { config: optimizer, phi: best.phi };
+    const episodes = options.gateEpisodes;
+    const testTasks = options.testTasks ?? defaultTestTasks(config.task);
     const comparison = await compare(
       context,
       {
         task: config.task,
         data,
         seed: config.seed,
-        tasks: options.testTasks,
+        tasks: testTasks,
         tuningTasks: config.validation.tasks,
         horizon: config.horizon,
-        learned: { config: config.optimizer, phi: best.phi },
-        baselines: options.baselines,
+        learned: learnedOf(config.optimizer, best.phi, { ...config, iteration: best.iteration }),
+        others: [],
+        baselines: options.baselines ?? defaultBaselines(config.task),
       },
       output,
     );
-    sayCurves(output, comparison.curves, comparison.verdict);
+    sayCurves(output, comparison);
+    const gates = await gatesOfRun(context, { task, data, seed, horizon, learned, episodes }, output);
     const wallSeconds = (performance.now() - start) / 1000;
     const html = await makeReport({
       context,
       title: `${config.optimizer.kind} learns to optimise: ${comparison.optimizeeDescription}`,
       seed: config.seed,
       settings: flatten(config),
-      tasks: describeTasks(config.task, config.seed, options.testTasks),
+      tasks: describeTasks(config.task, config.seed, testTasks),
+      testTasks,
       training: run.training,
       validation: run.validation,
       comparison,
@@ -153,8 +173,9 @@ async function trainAndReport(
       horizon: config.horizon,
       wallSeconds,
       bytes: run.bytes,
+      gates,
     });
-    saveResults(folder, comparison, wallSeconds, html);
+    saveResults(folder, comparison, wallSeconds, html, gates);
     output.say(`Report: ${folder.path}/report.html (${formatSeconds(wallSeconds)} in all)`);
     output.result({ ...facts, ...resultOf(comparison, wallSeconds) });
     return exit;

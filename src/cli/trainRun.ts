@@ -88,8 +88,8 @@ export async function trainRun(
           }
         },
         onBest({ phi, iteration }) {
-          const { task, optimizer: settings, seed, horizon, unroll: steps } = config;
-          const training = { seed, iteration, horizon, unroll: steps };
+          const { task, optimizer: settings, seed, horizon, unroll: steps, secondDerivatives } = config;
+          const training = { seed, iteration, horizon, unroll: steps, secondDerivatives };
           const weights = optimizer.toNamed(phi);
           folder.saveCheckpoint('best', encodeWeights({ optimizer: settings, task, training, weights }));
         },

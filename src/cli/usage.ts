@@ -28,8 +28,12 @@ export function usageError(message: string, args: readonly string[]): UsageError
   const [, option] = /^Not enough arguments following: (.*)/.exec(message) ?? [];
   if (option !== undefined) return new UsageError(`--${option} needs a value`, remedy);
   if (message.startsWith('Not enough non-option arguments')) {
-    const missing = command === 'gradient' ? 'a case file' : 'a weights file or a run folder';
-    return new UsageError(`${command ?? 'the command'} needs ${missing}`, remedy);
+    const missing: Partial<Record<(typeof COMMANDS)[number], string>> = {
+      gradient: 'a case file',
+      diagnose: 'a run folder',
+    };
+    const what = (command && missing[command]) ?? 'a weights file or a run folder';
+    return new UsageError(`${command ?? 'the command'} needs ${what}`, remedy);
   }
   return new UsageError(message.split(/\s*\n\s*/).join('; '), remedy);
 }

@@ -2,6 +2,7 @@ import * as z from 'zod';
 import { ConfigError, FileFormatError } from './errors.ts';
 import { ACTIVATIONS } from './ops/activation.ts';
 import { GATE_FEEDBACKS } from './ops/gated.ts';
+import { denseLayers } from './optimizees/layers/settings.ts';
 import { CONTROLLERS, GATED_DEFAULTS, type GatedName } from './optimizers/gated/settings.ts';
 import { type SettingName, settingPath, settingProblem } from './settingProblem.ts';
 
@@ -21,24 +22,81 @@ export const quadraticTask = z.strictObject({
   initialScale: scale.default(0.01),
 });
 
-export const mlpTask = z.strictObject({
-  kind: z.literal('mlp'),
+const resolution = z.literal([28, 14, 7]);
+const initialValues = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('normal'), scale }),
+  z.strictObject({ kind: z.literal('pytorch') }),
+]);
+
+/** One layer of a network, without its inputs: they follow from the layers before it. */
+export const layerSchema = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('dense'), units: count(10_000_000) }),
+  z.strictObject({
+    kind: z.literal('conv'),
+    channels: count(65535),
+    kernel: z.literal([3, 5]).default(3),
+    stride: z.literal([1, 2]).default(1),
+    padding: z.enum(['same', 'valid']).default('same'),
+  }),
+  z.strictObject({
+    kind: z.enum(['max-pool', 'average-pool']),
+    size: count(1024).default(2),
+    stride: count(1024).default(2),
+  }),
+  z.strictObject({ kind: z.literal('batch-norm') }),
+  z.strictObject({ kind: z.literal('activation'), function: z.enum(ACTIVATIONS) }),
+]);
+
+/**
+ * The layers of a network, first to last. The dense layer that gives the outputs comes after them and is not listed;
+ * what fits a device is the device's business.
+ */
+export const layersSchema = z.array(layerSchema).max(128);
+
+/** Classification of images by a network on minibatches. */
+export const imagesTask = z.strictObject({
+  kind: z.literal('images'),
   dataset: z.enum(DATASETS).default('mnist'),
-  resolution: z.literal([28, 14, 7]).default(28),
-  /** Widths of the hidden layers; what fits a device is the device's business. */
-  hidden: z.array(count(10_000_000)).max(64).default([20]),
-  activation: z.enum(ACTIVATIONS).default('sigmoid'),
+  resolution: resolution.default(28),
+  layers: layersSchema.default(() => denseLayers([20], 'sigmoid')),
   batch: count(65536).default(128),
-  initial: z
-    .discriminatedUnion('kind', [
-      z.strictObject({ kind: z.literal('normal'), scale }),
-      z.strictObject({ kind: z.literal('pytorch') }),
-    ])
-    .default({ kind: 'normal', scale: 0.01 }),
+  initial: initialValues.default({ kind: 'normal', scale: 0.01 }),
 });
 
-export const taskSchema = z.discriminatedUnion('kind', [quadraticTask, mlpTask]);
+/** Few-shot classification of glyphs: an episode learns from `shots` examples of each of `ways` classes. */
+export const glyphsTask = z.strictObject({
+  kind: z.literal('glyphs'),
+  ways: z.int().min(2).max(1000).default(5),
+  shots: count(1000).default(1),
+  /** Examples a class that the episode is judged on. */
+  queries: count(1000).default(15),
+  /** Whether meta-training also has every character turned by 90, 180 and 270 degrees, as other classes. */
+  turned: z.boolean().default(true),
+  resolution: resolution.default(28),
+  layers: layersSchema.default(() => denseLayers([64, 64], 'relu')),
+  initial: initialValues.default({ kind: 'pytorch' }),
+});
+
+/** Few-shot regression on sines of any amplitude and phase: the network's one input is x, its one output sin's. */
+export const sineTask = z.strictObject({
+  kind: z.literal('sine'),
+  shots: count(65536).default(10),
+  queries: count(65536).default(50),
+  layers: layersSchema.default(() => denseLayers([40, 40], 'relu')),
+  initial: initialValues.default({ kind: 'pytorch' }),
+});
+
+export const taskSchema = z.discriminatedUnion('kind', [quadraticTask, imagesTask, glyphsTask, sineTask]);
 export type TaskConfig = z.infer<typeof taskSchema>;
+export type GlyphsTask = z.infer<typeof glyphsTask>;
+export type SineTask = z.infer<typeof sineTask>;
+/** A task that trains a network. */
+export type NetworkTask = Exclude<TaskConfig, { readonly kind: 'quadratic' }>;
+
+/** Whether a task is an episode with a support and a query set: it is judged on the query set after its last step. */
+export function isEpisode(task: TaskConfig): task is GlyphsTask | SineTask {
+  return task.kind === 'glyphs' || task.kind === 'sine';
+}
 
 export const preprocessSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('none') }),
@@ -124,6 +182,8 @@ export const trainSchema = z
       .default('sum'),
     /** Exact second order: the meta-gradient also goes through the gradients that the optimizer reads. */
     secondDerivatives: z.boolean().default(false),
+    /** Share of the coordinates that the meta-gradient is estimated on; 1 for all. First order only. */
+    coordinateSample: between(1e-6, 1).default(1),
     validation: z
       .strictObject({
         tasks: count(65535).default(16),
@@ -137,6 +197,18 @@ export const trainSchema = z
   })
   .superRefine((config, context) => {
     const complain = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    if (isEpisode(config.task)) {
+      if (config.horizon !== config.unroll) {
+        complain(['unroll'], `is ${config.unroll}, but must be all ${config.horizon} steps of an episode`);
+      }
+      if (config.lossWeights !== 'final') {
+        const asked = JSON.stringify(config.lossWeights);
+        complain(
+          ['lossWeights'],
+          `is ${asked}, but must be final: few-shot counts the query loss at the end`,
+        );
+      }
+    }
     if (config.horizon % config.unroll !== 0) {
       complain(['horizon'], `is ${config.horizon}, but must be a multiple of the unroll, ${config.unroll}`);
     }
@@ -145,6 +217,11 @@ export const trainSchema = z
     if (every !== undefined && Number.isInteger(unrolls) && every % unrolls !== 0) {
       const what = `must be a multiple of the ${unrolls} meta-steps of an episode (horizon / unroll)`;
       complain(['validation', 'every'], `is ${every}, but ${what}`);
+    }
+    if (config.coordinateSample < 1) {
+      const theta0 = 'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters;
+      const why = config.secondDerivatives ? 'second derivatives' : theta0 ? 'a learned theta_0' : undefined;
+      if (why) complain(['coordinateSample'], `is ${config.coordinateSample}, but must be 1 with ${why}`);
     }
     const weights = config.lossWeights;
     if (typeof weights !== 'string') {

@@ -1,5 +1,6 @@
 /** What the command line, the page, the benches and applications use. */
 export * from './config.ts';
+export * from './data/glyphs.ts';
 export { averagePool, type ImageSet } from './data/images.ts';
 export { minibatchIndices, type TaskList, taskKeys } from './data/threefry.ts';
 export * from './errors.ts';
@@ -13,6 +14,13 @@ export { type Best, type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '
 export { decodeSafeTensors, encodeSafeTensors, type SafeTensorsFile } from './io/safetensors.ts';
 export { decodeWeights, encodeWeights, type WeightsFile } from './io/weights.ts';
 export { Evaluator, type EvaluatorOptions } from './meta/evaluator.ts';
+export {
+  type GateRecording,
+  type GateRecordingHooks,
+  type GateRecordingOptions,
+  recordGates,
+} from './meta/gateRecording.ts';
+export type { GroupSummary, RecordedSummary, TrimmedHistogram } from './meta/gateTables.ts';
 export { type CaseResult, runGradientCase } from './meta/gradientCase.ts';
 export {
   type MetaTrainHooks,
@@ -20,13 +28,47 @@ export {
   type MetaTrainResult,
   type Validation,
 } from './meta/metaTrain.ts';
-export { type LossMatrix, type LossSummary, summarise } from './meta/statistics.ts';
-export { createTasks, splitTaskData, type TaskData, taskParameters } from './meta/tasks.ts';
+export { nearestNeighbourAccuracy } from './meta/nearestNeighbour.ts';
+export { pretrainedStart } from './meta/pretrain.ts';
+export {
+  type AccuracySummary,
+  type LossMatrix,
+  type LossSummary,
+  meanWithInterval,
+  summarise,
+} from './meta/statistics.ts';
+export { compareSteps, type StepComparison, type StepComparisonOptions } from './meta/stepComparison.ts';
+export {
+  createTasks,
+  episodeSizes,
+  type GlyphSplits,
+  type ImageSplits,
+  splitTaskData,
+  type TaskData,
+  taskLayers,
+  taskParameters,
+} from './meta/tasks.ts';
 export { type CreateOptimizee, type MetaStep, Trainer, type TrainerState } from './meta/trainer.ts';
-export { type Trial, type Tuned, tuneLearningRate, tuningBytes } from './meta/tune.ts';
+export {
+  type Baseline,
+  createBaseline,
+  type Trial,
+  type Tuned,
+  tuneLearningRate,
+  tuningBytes,
+} from './meta/tune.ts';
 export { Unroll, type UnrollOptions } from './meta/unroll.ts';
+export { ACTIVATIONS, type Activation } from './ops/activation.ts';
 export { coordinatesOf } from './ops/coordinates.ts';
-export { createLearned } from './optimizers/create.ts';
+export {
+  asMlp,
+  denseLayers,
+  type LayerSettings,
+  NETWORKS,
+  type NetworkName,
+  networkLayers,
+} from './optimizees/layers/settings.ts';
+export { createLearned, weightBlocksOf } from './optimizers/create.ts';
 export { GATED_NAMES, type GatedName } from './optimizers/gated/settings.ts';
 export {
   createHandDesigned,
@@ -35,5 +77,5 @@ export {
   type HandDesigned,
   type HandDesignedName,
 } from './optimizers/handDesigned.ts';
-export type { LearnedOptimizer, Optimizer } from './optimizers/optimizer.ts';
+export type { LearnedOptimizer, Optimizer, WeightBlock } from './optimizers/optimizer.ts';
 export { type SettingName, settingPath } from './settingProblem.ts';

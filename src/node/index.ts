@@ -8,4 +8,5 @@ export {
 } from './adapter.ts';
 export { type DatasetSplits, loadDataset, type Resolution } from './datasets.ts';
 export { errorCode, fileError, readFileChecked, writeFileAtomic } from './files.ts';
+export { loadGlyphs } from './glyphs.ts';
 export { RunFolder } from './runFolder.ts';

@@ -1,5 +1,5 @@
 import type { Algebra } from './scalar.ts';
-import { at } from './scalar.ts';
+import { at, LEAKY_SLOPE } from './scalar.ts';
 
 /** A value and its tangent R{value}, the derivative along one direction (Pearlmutter's R-operator). */
 export interface Dual<S> {
@@ -50,6 +50,15 @@ export function dualAlgebra<S>(A: Algebra<S>): Algebra<Dual<S>> {
       return scaled(value, A.mul(value, A.sub(one, value)), a);
     },
     relu: (a) => ({ value: A.relu(a.value), tangent: A.value(a.value) <= 0 ? zero : a.tangent }),
+    leakyRelu(a) {
+      const slope = A.value(a.value) > 0 ? one : A.constant(LEAKY_SLOPE);
+      return scaled(A.leakyRelu(a.value), slope, a);
+    },
+    elu(a) {
+      const value = A.elu(a.value);
+      return scaled(value, A.value(a.value) > 0 ? one : A.add(value, one), a);
+    },
+    softplus: (a) => scaled(A.softplus(a.value), A.sigmoid(a.value), a),
     abs: (a) => scaled(A.abs(a.value), A.constant(Math.sign(A.value(a.value))), a),
     affine(bias, weights, start, stride, inputs) {
       const row = Array.from(inputs, (_, k) => at(weights, start + k * stride));

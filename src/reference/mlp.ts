@@ -1,7 +1,7 @@
 import type { Algebra } from './scalar.ts';
 import { at, expectLength } from './scalar.ts';
 
-export type Activation = 'sigmoid' | 'tanh' | 'relu';
+export type Activation = 'sigmoid' | 'tanh' | 'relu' | 'leakyRelu' | 'elu' | 'softplus';
 
 /** A multilayer perceptron: `sizes` from input to output, `activation` after every layer but the last. */
 export interface MlpShape {

@@ -2,7 +2,8 @@
  * The arithmetic every reference formula is written in. A formula takes an `Algebra<S>` and scalars `S`, so one
  * text of it runs on float64 numbers (`numbers`), on dual numbers (dual.ts) and on a reverse-mode tape (tape.ts).
  *
- * Where an operation has a kink, the derivative is: relu'(0) = 0, abs'(0) = 0, and max(a, b) with a = b follows a.
+ * Where an operation has a kink, the derivative is: relu'(0) = 0, leakyRelu'(0) = LEAKY_SLOPE, abs'(0) = 0, and
+ * max(a, b) with a = b follows a. elu'' jumps at 0: there it is that of the exponential, 1.
  */
 export interface Algebra<S> {
   /** The number x as a scalar whose derivative is zero. */
@@ -20,6 +21,12 @@ export interface Algebra<S> {
   tanh(a: S): S;
   sigmoid(a: S): S;
   relu(a: S): S;
+  /** a where a > 0, else LEAKY_SLOPE a. */
+  leakyRelu(a: S): S;
+  /** a where a > 0, else e^a - 1. */
+  elu(a: S): S;
+  /** log(1 + e^a). */
+  softplus(a: S): S;
   abs(a: S): S;
   /**
    * bias + sum over k of weights[start + k * stride] * inputs[k], added in this order; one row (stride 1) or column
@@ -28,6 +35,9 @@ export interface Algebra<S> {
    */
   affine(bias: S, weights: ArrayLike<S>, start: number, stride: number, inputs: ArrayLike<S>): S;
 }
+
+/** The slope of leakyRelu below 0. */
+export const LEAKY_SLOPE = 0.01;
 
 /** Float64 numbers. */
 export const numbers: Algebra<number> = {
@@ -44,6 +54,9 @@ export const numbers: Algebra<number> = {
   tanh: Math.tanh,
   sigmoid,
   relu: (a) => Math.max(a, 0),
+  leakyRelu: (a) => (a > 0 ? a : LEAKY_SLOPE * a),
+  elu: (a) => (a > 0 ? a : Math.expm1(a)),
+  softplus: (a) => Math.max(a, 0) + Math.log1p(Math.exp(-Math.abs(a))),
   abs: Math.abs,
   affine(bias, weights, start, stride, inputs) {
     let sum = bias;

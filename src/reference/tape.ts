@@ -1,5 +1,5 @@
 import type { Algebra } from './scalar.ts';
-import { at, numbers } from './scalar.ts';
+import { at, LEAKY_SLOPE, numbers } from './scalar.ts';
 
 /** A scalar of a `Tape`. Constants have index -1 and are not recorded. */
 export class Variable {
@@ -131,6 +131,20 @@ export class Tape implements Algebra<Variable> {
 
   relu(a: Variable): Variable {
     return this.unary(Math.max(a.value, 0), a, step(a.value > 0, a.value <= 0));
+  }
+
+  leakyRelu(a: Variable): Variable {
+    const slope = a.value > 0 ? 1 : LEAKY_SLOPE;
+    return this.unary(numbers.leakyRelu(a.value), a, Number.isNaN(a.value) ? a.value : slope);
+  }
+
+  elu(a: Variable): Variable {
+    const y = numbers.elu(a.value);
+    return this.unary(y, a, a.value > 0 ? 1 : y + 1);
+  }
+
+  softplus(a: Variable): Variable {
+    return this.unary(numbers.softplus(a.value), a, numbers.sigmoid(a.value));
   }
 
   abs(a: Variable): Variable {

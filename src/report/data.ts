@@ -23,6 +23,17 @@ export interface LossCurve {
   readonly stepsPerSecond?: number;
 }
 
+/** How much of the query sets of held-out episodes one contender classifies right. */
+export interface AccuracyRow {
+  readonly label: string;
+  readonly kind: 'learned' | 'baseline';
+  /** Share between 0 and 1, mean over episodes. */
+  readonly mean: number;
+  /** Half the width of the 95 % confidence interval of `mean`. */
+  readonly interval: number;
+  readonly setting: string;
+}
+
 /** One meta-iteration: the meta-loss of its unroll and the norm of its meta-gradient before clipping. */
 export interface TrainingPoint {
   readonly iteration: number;
@@ -46,6 +57,8 @@ export interface ExtraFigure {
   readonly title: string;
   readonly caption: string;
   readonly svg: string;
+  /** The same for narrow pages; without it `svg` serves both. */
+  readonly narrow?: string;
 }
 
 /** Everything a report shows. */
@@ -70,6 +83,8 @@ export interface ReportData {
   readonly training: readonly TrainingPoint[];
   readonly validation: readonly ValidationPoint[];
   readonly curves: readonly LossCurve[];
+  /** Of few-shot classification; absent or empty elsewhere. */
+  readonly accuracies?: readonly AccuracyRow[];
   /** T: updates between two truncations of the meta-gradient. */
   readonly unrollLength: number;
   /** Updates of a whole run in meta-training; the losses beyond it are extrapolation. */

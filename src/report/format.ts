@@ -48,6 +48,12 @@ export function formatSeconds(seconds: number): string {
   return `${formatCount(Math.floor(minutes / 60))} h ${minutes % 60} min`;
 }
 
+/** A share with half its confidence interval, in percent: '96.3 ± 0.4 %'. */
+export function formatPercent(share: number, interval: number): string {
+  if (!Number.isFinite(share) || !Number.isFinite(interval)) return 'not finite';
+  return `${(100 * share).toFixed(1)} ± ${(100 * interval).toFixed(1)} %`;
+}
+
 /** A loss to `digits` significant digits, in e-notation below 1e-3 and from 1e5 on; 'not finite' for NaN. */
 export function formatLoss(value: number, digits = 3): string {
   if (!Number.isFinite(value)) return 'not finite';

@@ -28,6 +28,23 @@ const SOFTWARE =
 export function renderReport(data: ReportData): string {
   const extra = data.extraFigures ?? [];
   const firstExtra = data.training.length + data.validation.length > 0 ? 3 : 2;
+  return renderPage(
+    data,
+    `<header>
+<p class="kind">Learned optimizer, evaluated on held-out tasks</p>
+<h1>${escapeMarkup(data.title)}</h1>
+<p class="verdict">${escapeMarkup(data.verdict)}</p>
+<p class="facts">${facts(data)}</p>
+</header>
+${lossSection(data)}
+${trainingSection(data)}
+${extra.length === 0 ? '' : extraSection(extra, firstExtra)}
+${runSection(data)}`,
+  );
+}
+
+/** A self-contained page around `body`, which is markup: no request, no script. */
+export function renderPage(data: Pick<ReportData, 'title' | 'version'>, body: string): string {
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -44,16 +61,7 @@ ${STYLESHEET}
 </head>
 <body>
 <main class="sheet">
-<header>
-<p class="kind">Learned optimizer, evaluated on held-out tasks</p>
-<h1>${escapeMarkup(data.title)}</h1>
-<p class="verdict">${escapeMarkup(data.verdict)}</p>
-<p class="facts">${facts(data)}</p>
-</header>
-${lossSection(data)}
-${trainingSection(data)}
-${extra.length === 0 ? '' : extraSection(extra, firstExtra)}
-${runSection(data)}
+${body}
 <footer><p>Coordwise ${escapeMarkup(data.version)}. Colours by Okabe and Ito. This page makes no request and runs no script.</p></footer>
 </main>
 </body>
@@ -169,11 +177,19 @@ function extraSection(figures: readonly ExtraFigure[], first: number): string {
   const parts = figures.map(
     (figure, index) => `<figure>
 <h3>${escapeMarkup(figure.title)}</h3>
-${checkedSvg(figure)}
+${extraSvg(figure)}
 <figcaption><b>Figure ${first + index}.</b> ${escapeMarkup(figure.caption)}</figcaption>
 </figure>`,
   );
   return `<section aria-labelledby="further">\n<h2 id="further">Further figures</h2>\n${parts.join('\n')}\n</section>`;
+}
+
+/** A figure made elsewhere, for wide and for narrow pages, once it is known to hold nothing that acts or fetches. */
+export function extraSvg({ title, svg, narrow }: ExtraFigure): string {
+  const wide = checkedSvg(title, svg);
+  return narrow === undefined
+    ? wide
+    : `${sized(wide, 'wide')}\n${sized(checkedSvg(title, narrow), 'narrow')}`;
 }
 
 function runSection(data: ReportData): string {
@@ -224,7 +240,7 @@ function sized(svg: string, name: 'wide' | 'narrow'): string {
 }
 
 /** A foreign figure as it is, once it is known to hold nothing that acts or fetches. */
-function checkedSvg({ svg, title }: ExtraFigure): string {
+function checkedSvg(title: string, svg: string): string {
   const text = svg.trim();
   const reason = !/^<svg[\s>][\s\S]*<\/svg>$/.test(text)
     ? 'is not one <svg> element'

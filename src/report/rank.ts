@@ -1,4 +1,5 @@
 import type { LossCurve } from './data.ts';
+import { formatCount } from './format.ts';
 
 /** The curves from the smallest final loss to the largest, those that are not finite last; order kept on ties. */
 export function rankCurves(curves: readonly LossCurve[]): LossCurve[] {
@@ -26,6 +27,13 @@ export function bandedCurves(curves: readonly LossCurve[]): LossCurve[] {
 /** The last step of the longest curve, 0 where there is none. */
 export function lastStep(curves: readonly LossCurve[]): number {
   return curves.reduce((most, curve) => Math.max(most, curve.mean.length - 1), 0);
+}
+
+/** The head of a column of final losses: "loss at step 100", where all curves end there. */
+export function finalHead(curves: readonly LossCurve[]): string {
+  const last = lastStep(curves);
+  const together = curves.every((curve) => curve.mean.length === last + 1);
+  return together ? `loss at step ${formatCount(last)}` : 'loss at its last step';
 }
 
 /** Steps worth a column in a table: 0, one to three round ones, the trained horizon and the last. */

@@ -118,6 +118,19 @@ export function definitions(pairs: readonly (readonly [string, string])[]): stri
   return `<dl>${items.join('\n')}</dl>`;
 }
 
+/** Texts in rows and columns; the first column names the rows. */
+export function plainTable(
+  heads: readonly string[],
+  rows: readonly (readonly string[])[],
+  label: string,
+): string {
+  const lines = rows.map(([name = '', ...texts]) =>
+    row([header(escapeMarkup(name), 'row'), ...texts.map(cell)], ''),
+  );
+  const names = heads.map((head) => header(escapeMarkup(head), 'col'));
+  return table(names, lines, '', label);
+}
+
 function ranked(curves: readonly LossCurve[]): { curve: LossCurve; style: CurveStyle | undefined }[] {
   const styles = curveStyles(curves, THEMES.page);
   return rankCurves(curves).map((curve) => ({ curve, style: styles[curves.indexOf(curve)] }));

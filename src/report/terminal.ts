@@ -1,14 +1,15 @@
 import { plot } from 'simple-ascii-chart';
-import type { LossCurve } from './data.ts';
+import type { AccuracyRow, LossCurve } from './data.ts';
 import {
   formatCount,
   formatDiverged,
   formatLoss,
+  formatPercent,
   formatPlusMinus,
   formatTicks,
   singleLine,
 } from './format.ts';
-import { lastStep, rankCurves } from './rank.ts';
+import { finalHead, lastStep, rankCurves } from './rank.ts';
 import { linearTicks, lossScale, position, type Scale } from './scale.ts';
 
 export { formatBytes, formatCount, formatSeconds } from './format.ts';
@@ -16,6 +17,8 @@ export { formatBytes, formatCount, formatSeconds } from './format.ts';
 export interface LossPlotOptions {
   /** ANSI colours besides the symbols; default true. */
   readonly color?: boolean;
+  /** The vertical axis, where it is not to follow the rules for losses. */
+  readonly scale?: Scale;
 }
 
 interface Series {
@@ -38,7 +41,7 @@ const RESET = '\u001b[0m';
  */
 export function lossTable(curves: readonly LossCurve[]): string {
   const timed = curves.some((curve) => curve.stepsPerSecond !== undefined);
-  const heads = ['  optimizer', `loss at step ${formatCount(lastStep(curves))}`, 'spread', 'sum'];
+  const heads = ['  optimizer', finalHead(curves), 'spread', 'sum'];
   const rows = rankCurves(curves).map((curve) => [
     `${curve.kind === 'learned' ? '★' : ' '} ${singleLine(curve.label)}`,
     formatPlusMinus(curve.finalMean, curve.finalError),
@@ -47,11 +50,27 @@ export function lossTable(curves: readonly LossCurve[]): string {
     ...(timed ? [curve.stepsPerSecond === undefined ? '' : formatLoss(curve.stepsPerSecond)] : []),
     [singleLine(curve.setting), formatDiverged(curve.diverged)].filter((part) => part !== '').join(', '),
   ]);
-  const all = [[...heads, ...(timed ? ['steps/s'] : []), 'setting'], ...rows];
-  const widths = heads
-    .concat(timed ? [''] : [])
-    .map((_, column) => widest(all.map((row) => row[column] ?? '')));
-  return all
+  return textTable([[...heads, ...(timed ? ['steps/s'] : []), 'setting'], ...rows]);
+}
+
+/** What few-shot contenders classify right, with the 95 % confidence interval, the best first. */
+export function accuracyTable(rows: readonly AccuracyRow[]): string {
+  const ranked = rows.toSorted((a, b) => b.mean - a.mean);
+  return textTable([
+    ['  optimizer', 'accuracy', 'setting'],
+    ...ranked.map((row) => [
+      `${row.kind === 'learned' ? '★' : ' '} ${singleLine(row.label)}`,
+      formatPercent(row.mean, row.interval),
+      singleLine(row.setting),
+    ]),
+  ]);
+}
+
+/** Rows in columns: the first and the last flush left, those between flush right. */
+export function textTable(rows: readonly (readonly string[])[]): string {
+  const last = (rows[0]?.length ?? 1) - 1;
+  const widths = Array.from({ length: last }, (_, column) => widest(rows.map((row) => row[column] ?? '')));
+  return rows
     .map((row) =>
       row
         .map((text, column) => {
@@ -78,7 +97,7 @@ export function lossPlot(
   options: LossPlotOptions = {},
 ): string {
   const rows = Math.max(6, Math.floor(height));
-  const scale = lossScale(curves, [], Math.max(3, Math.floor(rows / 2.5)));
+  const scale = options.scale ?? lossScale(curves, [], Math.max(3, Math.floor(rows / 2.5)));
   const labels = formatTicks(scale.ticks);
   const margin = widest(labels) + 3;
   const columns = Math.max(40, Math.floor(width)) - margin;

@@ -2,7 +2,8 @@ import { minibatchIndices, taskKeys } from '../../src/host/data/threefry.ts';
 import type { TensorPool } from '../../src/host/gpu/tensor.ts';
 import type { Activation } from '../../src/host/ops/activation.ts';
 import { createDeviceImages, createImageSource } from '../../src/host/optimizees/examples.ts';
-import { createMlp } from '../../src/host/optimizees/mlp.ts';
+import { denseLayers } from '../../src/host/optimizees/layers/settings.ts';
+import { createNetwork } from '../../src/host/optimizees/network.ts';
 import type { Optimizee, TaskTensors } from '../../src/host/optimizees/optimizee.ts';
 import { createQuadratic } from '../../src/host/optimizees/quadratic.ts';
 import { mlpParameterCount } from '../../src/reference/mlp.ts';
@@ -69,7 +70,10 @@ export function smallMlp({ tasks, hidden, activation, batch, minibatches }: Smal
     Array.from(pixels.subarray(image * features, (image + 1) * features), (pixel) => pixel / 255),
   );
   const y = examples.map((image) => labels[image] ?? Number.NaN);
-  const settings = { hidden, activation, initial: { kind: 'pytorch' } } as const;
+  const settings = {
+    layers: denseLayers(hidden, activation),
+    initial: { kind: 'pytorch' },
+  } as const;
   return {
     name: `${tasks} MLP ${sizes.join('-')} ${activation}, batch ${batch}`,
     tasks,
@@ -81,7 +85,7 @@ export function smallMlp({ tasks, hidden, activation, batch, minibatches }: Smal
       const images = createDeviceImages(pool, set);
       return (tensors) => {
         const source = createImageSource(pool, tasks, images, batch, tensors);
-        return createMlp(pool, tasks, settings, source, tensors, theta0);
+        return createNetwork({ pool, tasks, settings, source, tensors, givenTheta0: theta0 });
       };
     },
   };

@@ -64,5 +64,14 @@ export function normalAllowed(radius: number): number {
   return radius * 2 ** -11 + ofLog;
 }
 
+/** A sin(x - p) by episodes/sine, of the amplitude A. */
+export const SINE = { relative: 16 * EPSILON } as const;
+
 /** Standard errors a sample's moment may be off. */
 export const STANDARD_ERRORS = 5;
+
+/** Batch-normalised values, their adjoints and tangents, for channels that are spread as widely as they are large. */
+export function batchNormAllowed(values: ArrayLike<number>): { readonly absolute: number } {
+  const largest = Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return { absolute: 16 * EPSILON * largest };
+}

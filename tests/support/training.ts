@@ -5,9 +5,10 @@ import { readTensors, submit, writeTensor } from '../../src/host/gpu/readback.ts
 import { type DType, type Tensor, TensorPool } from '../../src/host/gpu/tensor.ts';
 import type { Best, Checkpoint } from '../../src/host/io/checkpoint.ts';
 import { MetaTraining, type MetaTrainResult, type Validation } from '../../src/host/meta/metaTrain.ts';
-import type { TaskData } from '../../src/host/meta/tasks.ts';
+import type { ImageSplits, TaskData } from '../../src/host/meta/tasks.ts';
 import type { MetaStep } from '../../src/host/meta/trainer.ts';
 import { Unroll } from '../../src/host/meta/unroll.ts';
+import { denseLayers } from '../../src/host/optimizees/layers/settings.ts';
 import type { Optimizee, TaskTensors } from '../../src/host/optimizees/optimizee.ts';
 import { createQuadratic, type GivenQuadratics } from '../../src/host/optimizees/quadratic.ts';
 import { createLearned } from '../../src/host/optimizers/create.ts';
@@ -33,14 +34,14 @@ export function smallConfig(changes: Partial<TrainInput> = {}): TrainConfig {
 /** As `smallConfig` on images of 7x7: a 49-5-10 network, an LSTM of 2x5. */
 export function smallMlpConfig(changes: Partial<TrainInput> = {}): TrainConfig {
   return smallConfig({
-    task: { kind: 'mlp', resolution: 7, hidden: [5], batch: 10 },
+    task: { kind: 'images', resolution: 7, layers: denseLayers([5], 'sigmoid'), batch: 10 },
     optimizer: { kind: 'l2l', layers: 2, hidden: 5 },
     ...changes,
   });
 }
 
 /** Made-up images of 7x7 in ten classes, another lot for each list of tasks. */
-export function smallImages(): TaskData {
+export function smallImages(): ImageSplits {
   return { train: images(1, 50), validation: images(2, 40), test: images(3, 30) };
 }
 

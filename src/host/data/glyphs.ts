@@ -4,6 +4,7 @@
  */
 import * as z from 'zod';
 import { CoordwiseError, FileFormatError } from '../errors.ts';
+import { averagePool } from './images.ts';
 
 export const GLYPH_SPLITS = ['train', 'validation', 'test'] as const;
 export type GlyphSplitName = (typeof GLYPH_SPLITS)[number];
@@ -54,7 +55,9 @@ export interface GlyphTable {
   readonly examples: Uint32Array<ArrayBuffer>;
   /** [classes]: how many examples each class has. */
   readonly counts: Uint32Array<ArrayBuffer>;
-  /** uint8 [n, 784]. */
+  /** Height and width of an image. */
+  readonly side: number;
+  /** uint8 [n, side, side]. */
   readonly images: Uint8Array<ArrayBuffer>;
   /** The classes' names. */
   readonly names: readonly string[];
@@ -163,8 +166,54 @@ export function glyphSplit(set: GlyphSet, name: GlyphSplitName): GlyphTable {
     maxExamples,
     examples,
     counts: Uint32Array.from(rows, (row) => row.length),
+    side: SIDE,
     images,
     names: members.map((index) => set.classes[index]?.name ?? ''),
+  };
+}
+
+/**
+ * The same glyphs averaged over blocks of pixels down to side x side.
+ *
+ * @throws CoordwiseError where `side` does not divide the glyphs' own
+ */
+export function poolGlyphs(table: GlyphTable, side: number): GlyphTable {
+  const count = table.images.length / table.side ** 2;
+  const labels = new Uint8Array(count);
+  const size = { height: table.side, width: table.side, classes: 1 };
+  const set = { name: 'glyphs', count, ...size, pixels: table.images, labels };
+  return { ...table, side, images: Uint8Array.from(averagePool(set, side).pixels) };
+}
+
+/**
+ * The same glyphs, and as classes of their own the same turned by a quarter, a half and three quarters: four times as
+ * many classes to learn from, as few-shot learning on characters does since Santoro et al. 2016.
+ */
+export function turnGlyphs(table: GlyphTable): GlyphTable {
+  const { side, classes, examples, images } = table;
+  const area = side * side;
+  const count = images.length / area;
+  const turned = new Uint8Array(4 * images.length);
+  turned.set(images);
+  for (let turn = 1; turn < 4; turn++) {
+    const from = (turn - 1) * images.length;
+    for (let at = 0; at < images.length; at++) {
+      const [image, y, x] = [Math.floor(at / area), Math.floor((at % area) / side), at % side];
+      turned[from + images.length + at] = turned[from + image * area + x * side + (side - 1 - y)] ?? 0;
+    }
+  }
+  const names = ['', ', turned by 90°', ', turned by 180°', ', turned by 270°'];
+  return {
+    ...table,
+    classes: 4 * classes,
+    examples: Uint32Array.from({ length: 4 * examples.length }, (_, at) => {
+      const example = examples[at % examples.length] ?? ABSENT_EXAMPLE;
+      const turn = Math.floor(at / examples.length);
+      return example === ABSENT_EXAMPLE ? ABSENT_EXAMPLE : example + turn * count;
+    }),
+    counts: Uint32Array.from({ length: 4 * classes }, (_, at) => table.counts[at % classes] ?? 0),
+    images: turned,
+    names: names.flatMap((suffix) => table.names.map((name) => `${name}${suffix}`)),
   };
 }
 

@@ -5,7 +5,7 @@
  */
 import { CoordwiseError, FileFormatError } from '../errors.ts';
 
-/** `pixels` is uint8 [count, height, width], 0 to 255; `labels` is uint8 [count], each below `classes`. */
+/** `pixels` is uint8 [count, height, width], 0 to 255; `labels` is [count], each below `classes`. */
 export interface ImageSet {
   readonly name: string;
   readonly count: number;
@@ -13,7 +13,7 @@ export interface ImageSet {
   readonly width: number;
   readonly classes: number;
   readonly pixels: Uint8Array;
-  readonly labels: Uint8Array;
+  readonly labels: Uint8Array | Uint16Array;
 }
 
 /** The images of an idx3 file: uint8 [count, height, width]. */

@@ -39,6 +39,12 @@ export const STREAMS = {
   minibatch: 4 << 24,
   phi: 5 << 24,
   task: 6 << 24,
+  episodeClasses: 7 << 24,
+  episodeExamples: 8 << 24,
+  sineTask: 9 << 24,
+  sinePoints: 10 << 24,
+  /** The step of the episode is added. */
+  coordinateSample: 11 << 24,
 } as const;
 
 /** Which list of tasks a key belongs to. Lists never share a key. */

@@ -29,6 +29,8 @@ const trainingSchema = z.strictObject({
   iteration: z.int().min(0),
   horizon: z.int().min(1),
   unroll: z.int().min(1),
+  /** Whether the meta-gradient was of exact second order. */
+  secondDerivatives: z.boolean().default(false),
 });
 /** How the weights came about. */
 export type WeightsTraining = Readonly<z.infer<typeof trainingSchema>>;

@@ -1,9 +1,9 @@
-import type { TaskConfig } from '../config.ts';
+import { isEpisode, type TaskConfig } from '../config.ts';
 import type { TaskList } from '../data/threefry.ts';
 import { ConfigError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { type PendingRead, ReadbackRing, submit } from '../gpu/readback.ts';
-import type { TensorPool } from '../gpu/tensor.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 import { PlanPool } from './plan.ts';
 import type { LossMatrix } from './statistics.ts';
@@ -11,7 +11,7 @@ import { createTasks, type TaskData, taskParameters } from './tasks.ts';
 import { Unroll } from './unroll.ts';
 
 /** Coordinates run at once at the most: enough to fill a device, few enough to fit one. */
-const MOST_COORDINATES = 1 << 18;
+export const MOST_COORDINATES = 1 << 18;
 /** Steps of one submit, for horizons they divide. */
 const STEPS = 20;
 /** Losses kept on the host at the most: 1 GiB of them. */
@@ -27,6 +27,8 @@ export interface EvaluatorOptions {
   /** Tasks of one `run` at the most; more than fit at once are run in batches. */
   readonly tasks: number;
   readonly horizon: number;
+  /** Of tasks with a query set, measure only where the run ends: what comes before it is 0. */
+  readonly onlyFinal?: boolean;
 }
 
 /**
@@ -59,7 +61,9 @@ export class Evaluator<T extends Optimizer> {
       const pool = new PlanPool(context);
       const optimizer = create(pool);
       const createOptimizee = createTasks(pool, task, data, list, tasks);
-      const unroll = new Unroll({ pool, tasks, steps: stepsOf(horizon), optimizer, createOptimizee });
+      const steps = unrollSteps(task, horizon);
+      const measureQuery = options.onlyFinal ? 'last step' : 'every step';
+      const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery });
       const fit = Math.min(tasks - 1, Math.floor(tasks / pool.excess));
       if (pool.excess > 1 && fit >= 1) {
         tasks = fit;
@@ -77,12 +81,19 @@ export class Evaluator<T extends Optimizer> {
 
   /** Bytes that `prepare` takes for tensors and readback. */
   get bytes(): number {
-    return this.#pool.bytes + STAGING * this.#unroll.losses.bytes;
+    return this.#pool.bytes + STAGING * this.#measured.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Tasks run at once. */
   get batch(): number {
     return this.#unroll.tasks;
+  }
+
+  /** What is read of every unroll: losses, or those on the query set and the accuracy there. */
+  get #measured(): Tensor[] {
+    const { losses, query } = this.#unroll;
+    if (!query) return [losses];
+    return query.accuracy ? [query.losses, query.accuracy] : [query.losses];
   }
 
   get description(): string {
@@ -92,7 +103,7 @@ export class Evaluator<T extends Optimizer> {
   async prepare(): Promise<void> {
     await this.#pool.allocate();
     await this.#unroll.prepare();
-    this.#ring = new ReadbackRing(this.#context, [this.#unroll.losses], STAGING);
+    this.#ring = new ReadbackRing(this.#context, this.#measured, STAGING);
   }
 
   /**
@@ -108,7 +119,7 @@ export class Evaluator<T extends Optimizer> {
     if (!ring) throw new RangeError('the evaluator was run before it was prepared');
     const tasks = keys.length / 2;
     const { steps, tasks: batch } = this.#unroll;
-    const values = new Float64Array(tasks * (this.#horizon + 1));
+    const measured = this.#measured.map(() => new Float64Array(tasks * (this.#horizon + 1)));
     const unrolls = this.#horizon / steps;
     const total = Math.ceil(tasks / batch) * unrolls;
     let done = 0;
@@ -123,12 +134,14 @@ export class Evaluator<T extends Optimizer> {
         const pending = this.#submit(ring, batchKeys, part * steps);
         await late?.();
         late = async () => {
-          const [losses = new Float32Array()] = await pending.read();
+          const read = await pending.read();
           const count = Math.min(batch, tasks - first);
-          for (let step = 0; step <= steps; step++) {
-            for (let b = 0; b < count; b++) {
-              const at = (first + b) * (this.#horizon + 1) + part * steps + step;
-              values[at] = losses[step * batch + b] ?? Number.NaN;
+          for (const [index, values] of measured.entries()) {
+            for (let step = 0; step <= steps; step++) {
+              for (let b = 0; b < count; b++) {
+                const at = (first + b) * (this.#horizon + 1) + part * steps + step;
+                values[at] = read[index]?.[step * batch + b] ?? Number.NaN;
+              }
             }
           }
           done++;
@@ -137,7 +150,8 @@ export class Evaluator<T extends Optimizer> {
       }
     }
     await late?.();
-    return { tasks, horizon: this.#horizon, values };
+    const [values = new Float64Array(), accuracy] = measured;
+    return { tasks, horizon: this.#horizon, values, ...(accuracy && { accuracy }) };
   }
 
   #submit(ring: ReadbackRing, keys: Uint32Array, stepsBefore: number): PendingRead {
@@ -152,6 +166,11 @@ export class Evaluator<T extends Optimizer> {
     this.#ring?.destroy();
     this.#pool.destroy();
   }
+}
+
+/** Steps of one unroll, and of one submit. */
+export function unrollSteps(task: TaskConfig, horizon: number): number {
+  return isEpisode(task) ? horizon : stepsOf(horizon);
 }
 
 /** The largest number of steps up to STEPS that divides the horizon. */

@@ -1,8 +1,10 @@
-/** Losses of evaluated tasks: `values[task * (horizon + 1) + step]`. */
+/** Losses of evaluated tasks: `values[task * (horizon + 1) + step]`; of tasks with a query set, the losses on it. */
 export interface LossMatrix {
   readonly tasks: number;
   readonly horizon: number;
   readonly values: Float64Array;
+  /** Accuracies on the query set, laid out as `values`; absent where tasks have no classes to query. */
+  readonly accuracy?: Float64Array;
 }
 
 /** Summary over tasks; a task whose loss is not finite makes the means infinite and is counted. */
@@ -19,9 +21,37 @@ export interface LossSummary {
   readonly sumMean: number;
   /** Tasks with a loss that is not finite. */
   readonly diverged: number;
+  /** Of tasks whose query set is classified. */
+  readonly accuracy?: AccuracySummary;
 }
 
-export function summarise({ tasks, horizon, values }: LossMatrix): LossSummary {
+/** Shares of the query set classified right. */
+export interface AccuracySummary {
+  /** Mean over tasks at steps 0 .. horizon. */
+  readonly mean: readonly number[];
+  /** At the horizon, mean over tasks. */
+  readonly final: number;
+  /** Half the width of the 95 % confidence interval of `final`: 1.96 standard errors. */
+  readonly interval: number;
+}
+
+/** Mean of one number a task, with half the width of its 95 % confidence interval (normal, as few-shot papers give). */
+export function meanWithInterval(values: readonly number[]): { mean: number; interval: number } {
+  const mean = values.reduce((sum, value) => sum + value, 0) / values.length;
+  const squares = values.reduce((sum, value) => sum + (value - mean) ** 2, 0);
+  const deviation = Math.sqrt(squares / Math.max(1, values.length - 1));
+  return { mean, interval: (1.96 * deviation) / Math.sqrt(values.length) };
+}
+
+function summariseAccuracy(tasks: number, horizon: number, values: Float64Array): AccuracySummary {
+  const at = (step: number) =>
+    Array.from({ length: tasks }, (_, task) => values[task * (horizon + 1) + step] ?? Number.NaN);
+  const steps = Array.from({ length: horizon + 1 }, (_, step) => meanWithInterval(at(step)));
+  const last = steps.at(-1) ?? { mean: Number.NaN, interval: Number.NaN };
+  return { mean: steps.map(({ mean }) => mean), final: last.mean, interval: last.interval };
+}
+
+export function summarise({ tasks, horizon, values, accuracy }: LossMatrix): LossSummary {
   const mean: number[] = [];
   const deviation: number[] = [];
   for (let step = 0; step <= horizon; step++) {
@@ -50,5 +80,6 @@ export function summarise({ tasks, horizon, values }: LossMatrix): LossSummary {
     finalError: finalDeviation / Math.sqrt(tasks),
     sumMean: mean.reduce((sum, value) => sum + value, 0),
     diverged,
+    ...(accuracy && { accuracy: summariseAccuracy(tasks, horizon, accuracy) }),
   };
 }

@@ -4,7 +4,7 @@ import type { GpuContext } from '../gpu/context.ts';
 import { Program } from '../gpu/program.ts';
 import { type PendingRead, ReadbackRing, readTensors, submit, writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
-import { NO_CLIP, recordMetaAdam } from '../ops/metaAdam.ts';
+import { NO_CLIP, recordBlockNorms, recordMetaAdam } from '../ops/metaAdam.ts';
 import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
 import { createLearned } from '../optimizers/create.ts';
 import type { LearnedOptimizer } from '../optimizers/optimizer.ts';
@@ -19,6 +19,8 @@ export interface MetaStep {
   readonly metaLoss: number;
   /** Norm of the meta-gradient before clipping. */
   readonly gradientNorm: number;
+  /** Norm of every block of the meta-gradient before clipping, in the order of the optimizer's `blocks`. */
+  readonly blockNorms: readonly number[];
   /** The step was not finite and was not taken. */
   readonly skipped: boolean;
   /** First step of the episode that the unroll began with. */
@@ -57,6 +59,8 @@ export class Trainer {
   readonly #m: Tensor;
   readonly #v: Tensor;
   readonly #status: Tensor;
+  readonly #blocks: Tensor;
+  readonly #blockNorms: Tensor;
   readonly #metaStep: Program;
   #ring: ReadbackRing | undefined;
 
@@ -80,6 +84,9 @@ export class Trainer {
     this.#m = this.#pool.tensor('meta-Adam m', shape);
     this.#v = this.#pool.tensor('meta-Adam v', shape);
     this.#status = this.#pool.tensor('meta-step status', [4]);
+    const { length } = this.optimizer.blocks;
+    this.#blocks = this.#pool.tensor('blocks of phi', [length, 4], 'u32');
+    this.#blockNorms = this.#pool.tensor('norms of the blocks', [length]);
     this.unroll = new Unroll({
       pool: this.#pool,
       tasks: config.tasks,
@@ -89,6 +96,7 @@ export class Trainer {
       lossWeights: this.#lossWeights,
       metaGradient: this.#gradient,
       secondDerivatives: config.secondDerivatives,
+      coordinateSample: config.coordinateSample,
     });
     this.#metaStep = new Program(context, 'meta-step');
     this.#pool.requireFit(config.tasks, this.unroll.optimizee.parameters);
@@ -96,8 +104,12 @@ export class Trainer {
 
   /** Bytes that `prepare` takes for tensors and readback. */
   get bytes(): number {
-    const staged = this.unroll.losses.bytes + this.#status.bytes;
-    return this.#pool.bytes + STAGING * staged;
+    return this.#pool.bytes + STAGING * this.#reported.reduce((sum, { bytes }) => sum + bytes, 0);
+  }
+
+  /** What is read of every meta-step. */
+  get #reported(): Tensor[] {
+    return [this.unroll.losses, this.#status, this.#blockNorms];
   }
 
   /** Unrolls of one episode. */
@@ -108,6 +120,8 @@ export class Trainer {
   /** Takes the memory, compiles, and starts from fresh weights of the run's seed or from a saved state. */
   async prepare(state?: TrainerState): Promise<void> {
     await this.#pool.allocate();
+    const tables = { blocks: this.#blocks, norms: this.#blockNorms };
+    recordBlockNorms(this.#metaStep, { ...tables, gradient: this.#gradient });
     recordMetaAdam(
       this.#metaStep,
       {
@@ -125,7 +139,10 @@ export class Trainer {
       },
     );
     await Promise.all([this.unroll.prepare(), this.#metaStep.prepare()]);
-    this.#ring = new ReadbackRing(this.#context, [this.unroll.losses, this.#status], STAGING);
+    this.#ring = new ReadbackRing(this.#context, this.#reported, STAGING);
+    const { blocks } = this.optimizer;
+    const spans = blocks.flatMap(({ offset, length, runs, stride }) => [offset, length, runs, stride]);
+    writeTensor(this.#context, this.#blocks, Uint32Array.from(spans));
     const phi = state?.phi ?? this.optimizer.initialPhi(this.#config.seed);
     writeTensor(this.#context, this.optimizer.phi, phi);
     if (!state) {
@@ -165,7 +182,8 @@ export class Trainer {
   }
 
   async #read(pending: PendingRead, iteration: number, stepsBefore: number): Promise<MetaStep> {
-    const [losses = new Float32Array(), status = new Float32Array()] = await pending.read();
+    const empty = new Float32Array();
+    const [losses = empty, status = empty, norms = empty] = await pending.read();
     const { tasks } = this.#config;
     let metaLoss = 0;
     for (const [index, loss] of losses.entries()) {
@@ -175,6 +193,7 @@ export class Trainer {
       iteration,
       metaLoss,
       gradientNorm: status[0] ?? Number.NaN,
+      blockNorms: [...norms],
       skipped: status[1] === 0,
       stepsBefore,
     };

@@ -6,8 +6,29 @@ import { type LossMatrix, summarise } from './statistics.ts';
 /** One learning rate that was tried. */
 export interface Trial {
   readonly learningRate: number;
-  /** Mean over tasks of the loss at the horizon; infinite when a task diverged. */
-  readonly finalMean: number;
+  /**
+   * Mean over tasks of the loss at the horizon, or of the share of the query set that is classified wrong, where
+   * tasks have one; infinite when a task diverged.
+   */
+  readonly score: number;
+}
+
+/** A hand-designed optimizer to compare with. */
+export interface Baseline {
+  readonly name: HandDesignedName;
+  /** theta_0 [N] of every task; absent where tasks start as they are drawn. */
+  readonly start?: Float32Array;
+}
+
+/** Runs a baseline on held-out tasks; its learning rates are still to be set. */
+export function createBaseline(
+  context: GpuContext,
+  { name, start }: Baseline,
+  options: EvaluatorOptions,
+): Evaluator<HandDesigned> {
+  return new Evaluator(context, options, (pool) =>
+    createHandDesigned(name, start && { pool, values: start }),
+  );
 }
 
 export interface Tuned {
@@ -29,36 +50,36 @@ type TuningOptions = Omit<EvaluatorOptions, 'tasks'>;
 
 function tuningEvaluator(
   context: GpuContext,
-  name: HandDesignedName,
+  baseline: Baseline,
   options: TuningOptions,
   tasks: number,
 ): Evaluator<HandDesigned> {
-  return new Evaluator(context, { ...options, tasks: tasks * BATCH }, () => createHandDesigned(name));
+  return createBaseline(context, baseline, { ...options, tasks: tasks * BATCH, onlyFinal: true });
 }
 
 /** Bytes of device memory that tuning on this many tasks takes. */
 export function tuningBytes(
   context: GpuContext,
-  name: HandDesignedName,
+  baseline: Baseline,
   options: TuningOptions,
   tasks: number,
 ): number {
-  return tuningEvaluator(context, name, options, tasks).bytes;
+  return tuningEvaluator(context, baseline, options, tasks).bytes;
 }
 
 /**
- * The learning rate with the least mean loss at the horizon, on the tasks with these keys. A grid runs as one
- * batch: every rate on every task.
+ * The learning rate with the best score on the tasks with these keys. A grid runs as one batch: every rate on every
+ * task.
  */
 export async function tuneLearningRate(
   context: GpuContext,
-  name: HandDesignedName,
+  baseline: Baseline,
   options: TuningOptions,
   keys: Uint32Array,
   onProgress?: (share: number) => void,
 ): Promise<Tuned> {
   const tasks = keys.length / 2;
-  const evaluator = tuningEvaluator(context, name, options, tasks);
+  const evaluator = tuningEvaluator(context, baseline, options, tasks);
   const trials = new Map<number, number>();
   const tryRates = async (rates: readonly number[], from: number, to: number) => {
     const grid = rates.map((rate) => ({ rate, keys }));
@@ -69,7 +90,7 @@ export async function tuneLearningRate(
       (members) => evaluator.optimizer.setLearningRates(members.map(rateOf)),
       (share) => onProgress?.(from + (to - from) * share),
     );
-    for (const [index, rate] of rates.entries()) trials.set(rate, meanOf(losses, index * tasks, tasks));
+    for (const [index, rate] of rates.entries()) trials.set(rate, scoreOf(losses, index * tasks, tasks));
   };
   const best = () => [...trials].reduce((a, b) => (b[1] < a[1] ? b : a))[0];
   try {
@@ -94,13 +115,19 @@ export async function tuneLearningRate(
   const sorted = [...trials].sort((a, b) => a[0] - b[0]);
   return {
     learningRate: best(),
-    trials: sorted.map(([learningRate, finalMean]) => ({ learningRate, finalMean })),
+    trials: sorted.map(([learningRate, score]) => ({ learningRate, score })),
   };
 }
 
-function meanOf(losses: LossMatrix, first: number, tasks: number): number {
-  const size = losses.horizon + 1;
-  const values = losses.values.subarray(first * size, (first + tasks) * size);
-  const { finalMean, diverged } = summarise({ tasks, horizon: losses.horizon, values });
-  return diverged > 0 ? Number.POSITIVE_INFINITY : finalMean;
+function scoreOf({ horizon, values, accuracy }: LossMatrix, first: number, tasks: number): number {
+  const size = horizon + 1;
+  const part = (all: Float64Array) => all.subarray(first * size, (first + tasks) * size);
+  const summary = summarise({
+    tasks,
+    horizon,
+    values: part(values),
+    ...(accuracy && { accuracy: part(accuracy) }),
+  });
+  if (summary.diverged > 0) return Number.POSITIVE_INFINITY;
+  return summary.accuracy ? 1 - summary.accuracy.final : summary.finalMean;
 }

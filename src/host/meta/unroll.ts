@@ -6,6 +6,8 @@ import { coordinatesOf, coordinateTensor } from '../ops/coordinates.ts';
 import { recordBroadcastRow } from '../ops/taskRows.ts';
 import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
 import type { BoundOptimizer, LearnedStart, Optimizer } from '../optimizers/optimizer.ts';
+import { CoordinateSample } from './coordinateSample.ts';
+import { GateRecorder } from './gateRecorder.ts';
 import { UnrollBackward } from './unrollBackward.ts';
 
 export interface UnrollOptions {
@@ -27,6 +29,16 @@ export interface UnrollOptions {
    * exact Hessian-vector product a step. Without it (the default, first order) they count as constants.
    */
   readonly secondDerivatives?: boolean;
+  /**
+   * Share of the coordinates that go backward, drawn anew every unroll: an unbiased estimate of the meta-gradient in
+   * about this share of the time and memory of the backward pass. 1, the default, takes all. First order only, and not
+   * with a learned theta_0, which every coordinate adds to.
+   */
+  readonly coordinateSample?: number;
+  /** Also measure every theta_t, or the last one alone, on the query set, where tasks have one: `query`. */
+  readonly measureQuery?: 'every step' | 'last step';
+  /** Also summarise the optimizer's gates and updates at every step: `recorder`. */
+  readonly recordGates?: boolean;
   /** Leave dL/dtheta_0 of every task in `startAdjoint` even where no theta_0 is learned. */
   readonly startAdjoint?: boolean;
 }
@@ -41,12 +53,20 @@ export class Unroll {
   readonly tasks: number;
   /** [T + 1, B]: the loss of every task before every step and after the last. */
   readonly losses: Tensor;
+  /** [T + 1, B] each, zero where not measured; no accuracy where there are no classes. */
+  readonly query: { readonly losses: Tensor; readonly accuracy?: Tensor } | undefined;
+  /** Holds the summaries after an unroll; only with `recordGates`. */
+  readonly recorder: GateRecorder | undefined;
   readonly #pool: TensorPool;
   readonly #tensors: TaskTensors;
   readonly #theta: readonly Tensor[];
   readonly #gradients: readonly Tensor[];
+  /** The first step whose theta is measured on the query set. */
+  readonly #firstMeasured: number;
+  readonly #optimizer: Optimizer;
   readonly #bound: BoundOptimizer;
   readonly #theta0: LearnedStart | undefined;
+  readonly #sample: CoordinateSample | undefined;
   readonly #backward: UnrollBackward | undefined;
   readonly #draw: Program;
   readonly #reset: Program;
@@ -55,7 +75,8 @@ export class Unroll {
 
   /**
    * @throws ConfigError when the optimizer has nothing to learn, when second derivatives are asked of an optimizee
-   * or optimizer without them, or when theta_0 was learned for another number of parameters.
+   * or optimizer without them, when theta_0 was learned for another number of parameters, or when coordinates cannot
+   * be sampled.
    */
   constructor(options: UnrollOptions) {
     const { pool, tasks, steps, optimizer } = options;
@@ -67,30 +88,60 @@ export class Unroll {
     this.#tensors = {
       keys: pool.tensor('task keys', [tasks, 2], 'u32'),
       clock: pool.tensor('clock', [4], 'u32'),
+      steps,
       secondDerivatives,
     };
     this.optimizee = options.createOptimizee(this.#tensors);
     const coordinates = coordinatesOf(tasks, this.optimizee.parameters);
+    const share = options.coordinateSample ?? 1;
+    const samples = training && share < 1;
+    /** Whether all coordinates keep what a backward pass needs. */
+    const keeps = training && !samples;
+    if (samples) requireSampling(options);
     const rows = (label: string, slots: number) =>
       Array.from({ length: slots }, (_, slot) => coordinateTensor(pool, `${label} ${slot}`, coordinates));
-    this.#theta = rows('theta', training ? steps + 1 : 2);
-    this.#gradients = rows('gradient', training ? steps + 1 : 1);
-    this.losses = pool.tensor('losses', [steps + 1, tasks]);
+    this.#theta = rows('theta', keeps ? steps + 1 : 2);
+    this.#gradients = rows('gradient', keeps ? steps + 1 : 1);
+    const perStep = (label: string) => pool.tensor(label, [steps + 1, tasks]);
+    this.losses = perStep('losses');
+    const query = options.measureQuery ? this.optimizee.query : undefined;
+    this.#firstMeasured = options.measureQuery === 'last step' ? steps : 0;
+    this.query = query && {
+      losses: perStep('query losses'),
+      ...(query.classifies && { accuracy: perStep('query accuracy') }),
+    };
     const { clock } = this.#tensors;
-    this.#bound = optimizer.bind({ pool, coordinates, steps, training, secondDerivatives, clock });
+    const observe = options.recordGates === true;
+    this.#bound = optimizer.bind({
+      pool,
+      coordinates,
+      steps,
+      training: keeps,
+      secondDerivatives,
+      clock,
+      observe,
+    });
+    const { groups } = this.optimizee;
+    this.recorder = observe
+      ? new GateRecorder({ pool, coordinates, steps, groups, bound: this.#bound })
+      : undefined;
+    this.#optimizer = optimizer;
     this.#theta0 = optimizer.theta0;
     if (this.#theta0) checkStart(this.#theta0, this.optimizee);
+    const all = { coordinates, bound: this.#bound, theta: this.#theta, gradients: this.#gradients };
+    if (samples) {
+      const { keys } = this.#tensors;
+      const from = { pool, coordinates, share, steps, optimizer, bound: this.#bound };
+      this.#sample = new CoordinateSample({ ...from, keys, clock });
+    }
     if (options.lossWeights) {
       this.#backward = new UnrollBackward({
+        ...(this.#sample ?? all),
         pool,
-        coordinates,
         steps,
         optimizer,
         optimizee: this.optimizee,
-        bound: this.#bound,
         losses: this.losses,
-        theta: this.#theta,
-        gradients: this.#gradients,
         lossWeights: options.lossWeights,
         metaGradient: options.metaGradient,
         secondDerivatives,
@@ -123,6 +174,8 @@ export class Unroll {
     const { optimizee, tasks } = this;
     const [first, last] = [this.#slot(this.#theta, 0), this.#slot(this.#theta, this.steps)];
     optimizee.upload();
+    this.#optimizer.upload?.();
+    this.recorder?.upload();
     optimizee.recordReset(this.#reset, first);
     if (this.#theta0) {
       const { tensor, parameters } = this.#theta0;
@@ -134,6 +187,7 @@ export class Unroll {
     if (first !== last) this.#carry.copy(last, first);
     this.#bound.recordCarry(this.#carry);
     this.#recordForward();
+    this.#sample?.recordReplay(this.#run, this.losses);
     this.#backward?.record(this.#run);
     await Promise.all([
       this.#draw.prepare(),
@@ -147,15 +201,20 @@ export class Unroll {
   #recordForward(): void {
     const { steps, losses, optimizee } = this;
     const program = this.#run;
+    this.recorder?.recordBegin(program);
+    this.#sample?.recordBegin(program, this.#slot(this.#theta, 0));
     for (let t = 0; t <= steps; t++) {
       const theta = this.#slot(this.#theta, t);
       const gradient = this.#slot(this.#gradients, t);
       optimizee.recordSample(program, t);
       optimizee.recordLoss(program, theta, losses, t);
       if (t < steps || this.#backward) optimizee.recordGradient(program, theta, gradient);
+      this.#sample?.recordGradient(program, t, gradient);
+      if (this.query && t >= this.#firstMeasured) optimizee.query?.record(program, theta, this.query, t);
       if (t < steps) {
         const next = this.#slot(this.#theta, t + 1);
         this.#bound.recordStep(program, t, { theta, gradient, losses, next });
+        this.recorder?.recordStep(program, t, { theta, next });
       }
     }
   }
@@ -194,6 +253,26 @@ export class Unroll {
     if (!tensor) throw new RangeError('an empty ring was read');
     return tensor;
   }
+}
+
+/** @throws ConfigError where a sample of the coordinates does not give the whole meta-gradient. */
+function requireSampling({
+  coordinateSample = 1,
+  optimizer,
+  secondDerivatives,
+  startAdjoint,
+}: UnrollOptions): void {
+  if (!(coordinateSample > 0)) throw new RangeError(`a share of ${coordinateSample} samples no coordinate`);
+  const reason = secondDerivatives
+    ? 'second derivatives go through all coordinates of a task'
+    : optimizer.theta0 || startAdjoint
+      ? 'the gradient of theta_0 has an entry for every coordinate'
+      : undefined;
+  if (reason === undefined) return;
+  throw new ConfigError(
+    `coordinates cannot be sampled here: ${reason}`,
+    'train in first order without a learned theta_0, or on all coordinates',
+  );
 }
 
 function checkStart({ parameters }: LearnedStart, optimizee: Optimizee): void {

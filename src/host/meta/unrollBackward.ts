@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import { Program } from '../gpu/program.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
+import { recordSampleAxpy } from '../ops/coordinateSample.ts';
 import { type Coordinates, coordinateTensor } from '../ops/coordinates.ts';
 import { recordAddScaledRows, recordSumRows } from '../ops/taskRows.ts';
 import { recordAxpy, recordFill } from '../ops/vector.ts';
@@ -10,7 +11,10 @@ import type { BackwardFace, BoundOptimizer, InputAdjoints, Optimizer } from '../
 /** What the backward half of an unroll works on; theta and gradients have a slot for each of the T + 1 steps. */
 export interface BackwardOptions {
   readonly pool: TensorPool;
+  /** Those that go backward: all, or a sample of them. */
   readonly coordinates: Coordinates;
+  /** [M]: how many coordinates each of a sample stands for; absent where all go backward. */
+  readonly sizes?: Tensor;
   readonly steps: number;
   readonly optimizer: Optimizer;
   readonly optimizee: Optimizee;
@@ -112,10 +116,12 @@ export class UnrollBackward {
 
   /** adjoint = w_t g_t / B + keep * adjoint. */
   #recordLoss(program: Program, t: number, keep: 0 | 1): void {
-    const { lossWeights, coordinates, gradients } = this.#options;
+    const { lossWeights, coordinates, gradients, sizes } = this.#options;
     const weight = (lossWeights[t] ?? 0) / coordinates.tasks;
     if (weight === 0 && keep === 1) return;
-    recordAxpy(program, { x: slot(gradients, t), y: this.#adjoint }, weight, keep);
+    const tensors = { x: slot(gradients, t), y: this.#adjoint };
+    if (sizes) recordSampleAxpy(program, { ...tensors, sizes }, coordinates.count, weight, keep);
+    else recordAxpy(program, tensors, weight, keep);
   }
 
   /**

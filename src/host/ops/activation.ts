@@ -1,18 +1,20 @@
 import backwardCode from '../../shaders/activation/backward.wgsl?raw';
 import forwardCode from '../../shaders/activation/forward.wgsl?raw';
 import rBackwardCode from '../../shaders/activation/rBackward.wgsl?raw';
+import expm1Code from '../../shaders/lib/expm1.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
 
 /** Activations by name; the position is the `kind` the kernels know. */
-export const ACTIVATIONS = ['sigmoid', 'tanh', 'relu'] as const;
+export const ACTIVATIONS = ['sigmoid', 'tanh', 'relu', 'leakyRelu', 'elu', 'softplus'] as const;
 export type Activation = (typeof ACTIVATIONS)[number];
 
 export const activationForwardKernel: Kernel = {
   name: 'activation/forward',
   code: forwardCode,
+  libraries: [expm1Code],
   tensors: { x: 'read', y: 'readWrite' },
   params: { count4: 'u32', kind: 'u32' },
 };
@@ -20,6 +22,7 @@ export const activationForwardKernel: Kernel = {
 export const activationBackwardKernel: Kernel = {
   name: 'activation/backward',
   code: backwardCode,
+  libraries: [expm1Code],
   tensors: { y: 'read', dy: 'read', dx: 'readWrite' },
   params: { count4: 'u32', kind: 'u32' },
 };
@@ -27,6 +30,7 @@ export const activationBackwardKernel: Kernel = {
 export const activationRBackwardKernel: Kernel = {
   name: 'activation/rBackward',
   code: rBackwardCode,
+  libraries: [expm1Code],
   tensors: { y: 'read', ry: 'read', dy: 'read', rdy: 'read', rdx: 'readWrite' },
   params: { count4: 'u32', kind: 'u32' },
 };

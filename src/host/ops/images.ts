@@ -1,4 +1,5 @@
 import gatherCode from '../../shaders/images/gather.wgsl?raw';
+import labelsCode from '../../shaders/images/labels.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -7,23 +8,21 @@ import { groupsOf64 } from './coordinates.ts';
 export const gatherKernel: Kernel = {
   name: 'images/gather',
   code: gatherCode,
-  tensors: { pixels: 'read', classes: 'read', indices: 'read', x: 'readWrite', labels: 'readWrite' },
+  tensors: { pixels: 'read', indices: 'read', x: 'readWrite' },
   params: { batch: 'u32', rows: 'u32', features: 'u32' },
 };
 
-/**
- * Assembles minibatches: x [B, features, rows] in [0, 1] and labels [B, rows] u32 from `indices` [B, rows].
- * `pixels` and `classes` hold bytes, four a word.
- */
+export const labelsKernel: Kernel = {
+  name: 'images/labels',
+  code: labelsCode,
+  tensors: { classes: 'read', indices: 'read', labels: 'readWrite' },
+  params: { batch: 'u32', rows: 'u32' },
+};
+
+/** x [B, features, rows] in [0, 1]: the images `indices` [B, rows]; `pixels` holds bytes, four a word. */
 export function recordGather(
   program: Program,
-  tensors: {
-    readonly pixels: Tensor;
-    readonly classes: Tensor;
-    readonly indices: Tensor;
-    readonly x: Tensor;
-    readonly labels: Tensor;
-  },
+  tensors: { readonly pixels: Tensor; readonly indices: Tensor; readonly x: Tensor },
   sizes: { readonly tasks: number; readonly batch: number; readonly rows: number; readonly features: number },
 ): void {
   const { tasks, batch, rows, features } = sizes;
@@ -31,5 +30,18 @@ export function recordGather(
     tensors,
     params: { batch, rows, features },
     workgroups: [groupsOf64((features * rows) / 4), tasks],
+  });
+}
+
+/** labels [B, rows] u32: the classes of the images `indices` [B, rows]; classes [images] u32. */
+export function recordLabels(
+  program: Program,
+  tensors: { readonly classes: Tensor; readonly indices: Tensor; readonly labels: Tensor },
+  { tasks, batch, rows }: { readonly tasks: number; readonly batch: number; readonly rows: number },
+): void {
+  program.run(labelsKernel, {
+    tensors,
+    params: { batch, rows },
+    workgroups: [groupsOf64(rows), tasks],
   });
 }

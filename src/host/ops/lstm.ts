@@ -3,6 +3,7 @@ import backwardGatesCode from '../../shaders/lstm/backwardGates.wgsl?raw';
 import backwardInputsCode from '../../shaders/lstm/backwardInputs.wgsl?raw';
 import backwardWeightsCode from '../../shaders/lstm/backwardWeights.wgsl?raw';
 import forwardCode from '../../shaders/lstm/forward.wgsl?raw';
+import gateValuesCode from '../../shaders/lstm/gates.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -15,6 +16,14 @@ export const lstmForwardKernel: Kernel = {
   code: forwardCode,
   libraries: [gatesCode],
   tensors: { weights: 'uniform', x: 'read', hPrev: 'read', cPrev: 'read', h: 'readWrite', c: 'readWrite' },
+  params: gateParams,
+};
+
+export const lstmGatesKernel: Kernel = {
+  name: 'lstm/gates',
+  code: gateValuesCode,
+  libraries: [gatesCode],
+  tensors: { weights: 'uniform', x: 'read', hPrev: 'read', z: 'readWrite' },
   params: gateParams,
 };
 
@@ -132,6 +141,25 @@ export function recordLstmForward(
 ): void {
   for (const range of unitRanges(sizes)) {
     program.run(lstmForwardKernel, {
+      tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
+      params: { ...sizesOf(sizes), firstUnit: range.first, units: range.units },
+      constants: { WEIGHTS: sizes.window },
+      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(range.units / 4)],
+    });
+  }
+}
+
+/** The gates of `recordLstmGates`, in the order of their blocks of rows. */
+export const LSTM_GATES = ['input', 'forget', 'output'] as const;
+
+/** z [3 hidden, M]: the gates before their sigmoid, a block of `hidden` rows each, from x [inputs, M], hPrev [hidden, M]. */
+export function recordLstmGates(
+  program: Program,
+  tensors: { readonly weights: Tensor; readonly x: Tensor; readonly hPrev: Tensor; readonly z: Tensor },
+  sizes: LstmSizes,
+): void {
+  for (const range of unitRanges(sizes)) {
+    program.run(lstmGatesKernel, {
       tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
       params: { ...sizesOf(sizes), firstUnit: range.first, units: range.units },
       constants: { WEIGHTS: sizes.window },

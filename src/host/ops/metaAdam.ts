@@ -1,4 +1,5 @@
 import oneMinusPowerCode from '../../shaders/lib/oneMinusPower.wgsl?raw';
+import blockNormsCode from '../../shaders/metaAdam/blockNorms.wgsl?raw';
 import prepareCode from '../../shaders/metaAdam/prepare.wgsl?raw';
 import updateCode from '../../shaders/metaAdam/update.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
@@ -19,6 +20,13 @@ export const metaAdamUpdateKernel: Kernel = {
   libraries: [oneMinusPowerCode],
   tensors: { status: 'read', gradient: 'read', phi: 'readWrite', m: 'readWrite', v: 'readWrite' },
   params: { count: 'u32', learningRate: 'f32', beta1: 'f32', beta2: 'f32', epsilon: 'f32' },
+};
+
+export const metaAdamBlockNormsKernel: Kernel = {
+  name: 'metaAdam/blockNorms',
+  code: blockNormsCode,
+  tensors: { blocks: 'read', gradient: 'read', norms: 'readWrite' },
+  params: { count: 'u32' },
 };
 
 /** Largest finite f32: the clip threshold that never clips. */
@@ -59,4 +67,16 @@ export function recordMetaAdam(
     params: { count, learningRate, beta1, beta2, epsilon },
     workgroups: [groupsOf64(count)],
   });
+}
+
+/**
+ * norms [K] = the norm of each block of the gradient, before the clip; blocks [K, 4] u32 = (offset, length of a run, runs,
+ * distance from run to run) in elements of the gradient.
+ */
+export function recordBlockNorms(
+  program: Program,
+  tensors: { readonly blocks: Tensor; readonly gradient: Tensor; readonly norms: Tensor },
+): void {
+  const count = tensors.norms.length;
+  program.run(metaAdamBlockNormsKernel, { tensors, params: { count }, workgroups: [count] });
 }

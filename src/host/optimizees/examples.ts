@@ -3,22 +3,43 @@ import { STREAMS } from '../data/threefry.ts';
 import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
-import { recordGather } from '../ops/images.ts';
+import { recordGather, recordLabels } from '../ops/images.ts';
 import { recordMinibatch } from '../ops/random.ts';
+import { type Shape, vectorShape } from './layers/layer.ts';
 import type { TaskTensors } from './optimizee.ts';
 
-/** Where a supervised optimizee's minibatches come from: x [B, features, rows] and labels [B, rows] u32. */
-export interface ExampleSource {
-  readonly description: string;
-  readonly features: number;
-  readonly classes: number;
+/** What the outputs of a network are for: logits of classes, or values of a regression. */
+export interface Objective {
+  readonly kind: 'classification' | 'regression';
+  /** Classes, or values an example. */
+  readonly outputs: number;
+}
+
+/** A batch of examples of every task: a minibatch, a support set, a query set. */
+export interface ExampleBatch {
+  /** 'minibatch', 'support' or 'query'. */
+  readonly label: string;
   readonly batch: number;
   /** `batch` rounded up to a multiple of 4; rows beyond the batch are zero and do not count. */
   readonly rows: number;
+  /** [B, features, rows] */
   readonly x: Tensor;
-  readonly labels: Tensor;
+  /** Labels [B, rows] u32, or values [B, outputs, rows]. */
+  readonly target: Tensor;
+}
+
+/** Where a supervised optimizee's examples come from. */
+export interface ExampleSource {
+  readonly description: string;
+  readonly shape: Shape;
+  readonly objective: Objective;
+  /** Every batch that `recordSample` can return. */
+  readonly batches: readonly ExampleBatch[];
+  /** The one among them that an episode is judged on; absent where every batch is trained on. */
+  readonly query?: ExampleBatch;
   upload(): void;
-  recordSample(program: Program, step: number): void;
+  /** Draws what step clock[0] + step works on, and says which batch that is. */
+  recordSample(program: Program, step: number): ExampleBatch;
 }
 
 /** Images on the device, shared by all batches of tasks that draw from them. */
@@ -32,25 +53,27 @@ export interface DeviceImages {
 export function createDeviceImages(pool: TensorPool, set: ImageSet): DeviceImages {
   const words = (bytes: number) => Math.ceil(bytes / 4);
   const pixels = pool.tensor(`${set.name} pixels`, [words(set.pixels.length)], 'u32');
-  const classes = pool.tensor(`${set.name} labels`, [words(set.labels.length)], 'u32');
+  const classes = pool.tensor(`${set.name} labels`, [set.labels.length], 'u32');
   return {
     set,
     pixels,
     classes,
     upload() {
       writeTensor(pool.context, pixels, toWords(set.pixels));
-      writeTensor(pool.context, classes, toWords(set.labels));
+      writeTensor(pool.context, classes, Uint32Array.from(set.labels));
     },
   };
 }
 
-function toWords(bytes: Uint8Array): Uint32Array {
+/** Bytes as u32 words, zero-padded. */
+export function toWords(bytes: Uint8Array): Uint32Array {
   const padded = new Uint8Array(4 * Math.ceil(bytes.length / 4));
   padded.set(bytes);
   return new Uint32Array(padded.buffer);
 }
 
-const rowsOf = (batch: number) => 4 * Math.ceil(batch / 4);
+/** A batch padded to whole vectors of four rows. */
+export const rowsOf = (batch: number): number => 4 * Math.ceil(batch / 4);
 
 /** Minibatches of `batch` images drawn with replacement, per task and step, on the device. */
 export function createImageSource(
@@ -66,19 +89,19 @@ export function createImageSource(
   const indices = pool.tensor('minibatch indices', [tasks, rows], 'u32');
   const x = pool.tensor('minibatch x', [tasks, features, rows]);
   const labels = pool.tensor('minibatch labels', [tasks, rows], 'u32');
+  const minibatch = { label: 'minibatch', batch, rows, x, target: labels };
   return {
-    description: `${set.name} ${set.height}x${set.width}`,
-    features,
-    classes: set.classes,
-    batch,
-    rows,
-    x,
-    labels,
+    description: `batch ${batch}, ${set.name} ${set.height}x${set.width}`,
+    shape: { channels: 1, height: set.height, width: set.width },
+    objective: { kind: 'classification', outputs: set.classes },
+    batches: [minibatch],
     upload: () => images.upload(),
     recordSample(program, step) {
       const numbers = { rows, images: set.count, stream: STREAMS.minibatch, step };
       recordMinibatch(program, { keys, clock, indices }, numbers);
-      recordGather(program, { pixels, classes, indices, x, labels }, { tasks, batch, rows, features });
+      recordGather(program, { pixels, indices, x }, { tasks, batch, rows, features });
+      recordLabels(program, { classes, indices, labels }, { tasks, batch, rows });
+      return minibatch;
     },
   };
 }
@@ -101,14 +124,12 @@ export function createGivenSource(
   const stepLabels = Array.from({ length: steps }, (_, t) => pool.tensor(`given labels ${t}`, [rows], 'u32'));
   const x = pool.tensor('minibatch x', [1, features, rows]);
   const labels = pool.tensor('minibatch labels', [1, rows], 'u32');
+  const minibatch = { label: 'minibatch', batch, rows, x, target: labels };
   return {
-    description: 'given examples',
-    features,
-    classes,
-    batch,
-    rows,
-    x,
-    labels,
+    description: `batch ${batch}, given examples`,
+    shape: vectorShape(features),
+    objective: { kind: 'classification', outputs: classes },
+    batches: [minibatch],
     upload() {
       for (const [t, target] of stepX.entries()) {
         const values = new Float32Array(features * rows);
@@ -131,6 +152,7 @@ export function createGivenSource(
       if (!fromX || !fromLabels) throw new RangeError(`no minibatch was given for step ${step}`);
       program.copy(fromX, x);
       program.copy(fromLabels, labels);
+      return minibatch;
     },
   };
 }

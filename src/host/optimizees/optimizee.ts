@@ -7,6 +7,8 @@ export interface TaskTensors {
   readonly keys: Tensor;
   /** [4] u32: clock[0] is the number of steps of the episode before this unroll. */
   readonly clock: Tensor;
+  /** T of the unroll: an episode with a query set is judged on it after step T. */
+  readonly steps: number;
   /** Whether `recordHessianVector` will be called: plan its tensors. */
   readonly secondDerivatives?: boolean;
 }
@@ -17,6 +19,22 @@ export interface ParameterGroup {
   /** Of the first of them in a task's row of N. */
   readonly offset: number;
   readonly count: number;
+}
+
+/** The set of examples that an episode is judged on. */
+export interface QueryFace {
+  /** Whether examples are classified, so that there is an accuracy. */
+  readonly classifies: boolean;
+  /**
+   * The loss and, of a classifier, the accuracy on the query set at theta, into row `slot` of [slots, B]. It leaves
+   * alone what `recordLoss` left behind.
+   */
+  record(
+    program: Program,
+    theta: Tensor,
+    tensors: { readonly losses: Tensor; readonly accuracy?: Tensor },
+    slot: number,
+  ): void;
 }
 
 /**
@@ -47,4 +65,6 @@ export interface Optimizee {
    * `secondDerivatives`.
    */
   recordHessianVector?(program: Program, theta: Tensor, v: Tensor, product: Tensor): void;
+  /** Absent where tasks have no query set. */
+  readonly query?: QueryFace;
 }

@@ -1,6 +1,6 @@
 import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
-import type { Tensor } from '../gpu/tensor.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { coordinateTensor, groupsOf64 } from '../ops/coordinates.ts';
 import { HAND_DESIGNED_KERNELS } from '../ops/handDesigned.ts';
 import { recordFill } from '../ops/vector.ts';
@@ -35,12 +35,32 @@ export interface HandDesigned extends Optimizer {
   setLearningRates(rates: readonly number[]): void;
 }
 
-/** SGD, heavy-ball momentum, Nesterov, RMSprop or Adam; formulas in src/shaders/handDesigned. */
-export function createHandDesigned(name: HandDesignedName): HandDesigned {
+/** Where an optimizer starts every task, in a pool of its own run. */
+export interface GivenStart {
+  readonly pool: TensorPool;
+  /** theta_0 [N] */
+  readonly values: Float32Array;
+}
+
+/**
+ * SGD, heavy-ball momentum, Nesterov, RMSprop or Adam; formulas in src/shaders/handDesigned.
+ * @param start a theta_0 for all tasks, instead of where each would start
+ */
+export function createHandDesigned(name: HandDesignedName, start?: GivenStart): HandDesigned {
   let bound: { hyper: Tensor; binding: Binding } | undefined;
+  const theta0 = start && {
+    tensor: start.pool.tensor('given theta_0', [start.values.length]),
+    offset: 0,
+    parameters: start.values.length,
+  };
   return {
     name,
     description: name,
+    ...(start &&
+      theta0 && {
+        theta0,
+        upload: () => writeTensor(start.pool.context, theta0.tensor, start.values),
+      }),
     bind(binding) {
       const hyper = binding.pool.tensor(`${name} hyper`, [binding.coordinates.tasks, 4]);
       bound = { hyper, binding };
@@ -67,6 +87,7 @@ function bindHandDesigned(name: HandDesignedName, binding: Binding, hyper: Tenso
   }
   const usesClock = name === 'adam';
   return {
+    carried: Object.values(states),
     recordReset(program: Program) {
       for (const tensor of Object.values(states)) recordFill(program, tensor);
     },

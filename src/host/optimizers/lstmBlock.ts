@@ -1,5 +1,6 @@
 import { lstmRow } from '../ops/lstm.ts';
 import { type NamedBlock, namedBlock } from './namedBlocks.ts';
+import type { WeightBlock } from './optimizer.ts';
 
 /** One LSTM layer inside phi: [hidden, inputs + hidden + 1] vec4f (gates i, f, g, o), at `offset` f32. */
 export interface LstmBlock {
@@ -32,4 +33,18 @@ export function lstmNamedBlocks(block: LstmBlock): NamedBlock[] {
     namedBlock(`${name}.bias_ih`, [4 * hidden], bias),
     { ...namedBlock(`${name}.bias_hh`, [4 * hidden], bias), addend: true },
   ];
+}
+
+/** The layer's weights on its inputs, on its own state, and its biases: in phi a unit's lie together. */
+export function lstmWeightBlocks(block: LstmBlock): WeightBlock[] {
+  const { name, inputs, hidden } = block;
+  const stride = 4 * lstmRow(block);
+  const part = (label: string, first: number, rows: number): WeightBlock => ({
+    name: `${name}.${label}`,
+    offset: lstmPlace(block, 0, first, 0),
+    length: 4 * rows,
+    runs: hidden,
+    stride,
+  });
+  return [part('weight_ih', 0, inputs), part('weight_hh', inputs, hidden), part('bias', inputs + hidden, 1)];
 }

@@ -1,6 +1,6 @@
 import { STREAMS, threefry, toUnit, type Words } from '../data/threefry.ts';
 import { FileFormatError } from '../errors.ts';
-import type { NamedWeights } from './optimizer.ts';
+import type { NamedWeights, WeightBlock } from './optimizer.ts';
 
 /** One tensor of a weight file, and where in phi its elements lie. */
 export interface NamedBlock {
@@ -21,6 +21,16 @@ export function namedBlock(
 ): NamedBlock {
   const length = shape.reduce((product, size) => product * size, 1);
   return { name, shape, at: Uint32Array.from({ length }, (_, index) => place(index)) };
+}
+
+/** A block of `length` elements in a row. */
+export function contiguousBlock(name: string, offset: number, length: number): WeightBlock {
+  return { name, offset, length, runs: 1, stride: length };
+}
+
+/** Elements of a block. */
+export function blockSize({ length, runs }: WeightBlock): number {
+  return length * runs;
 }
 
 /** f32 that a block of phi takes so that the next one can be bound on its own. */

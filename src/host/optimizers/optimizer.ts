@@ -14,6 +14,8 @@ export interface Binding {
   readonly secondDerivatives?: boolean;
   /** [4] u32: clock[0] is the number of steps of the episode before this unroll. */
   readonly clock: Tensor;
+  /** The optimizer's `observer` will be used: plan its tensors. */
+  readonly observe?: boolean;
 }
 
 /** What step t is given. */
@@ -45,8 +47,35 @@ export interface InputAdjoints {
   readonly loss?: Tensor;
 }
 
+/** A gate that a recording follows; where it is a constant, `fixed` is its value and nothing is to be seen of it. */
+export interface Observable {
+  /** For figures and files: 'forget gate'. */
+  readonly name: string;
+  readonly fixed?: number;
+  /** Values of a coordinate: the units of an LSTM layer, else 1. */
+  readonly rows: number;
+}
+
+/** Values before the sigmoid: rows of M from `firstRow` on, as many as the observable has. */
+export interface GateRows {
+  readonly values: Tensor;
+  readonly firstRow: number;
+}
+
+/** What can be seen of an optimizer at work. */
+export interface ObserverFace {
+  readonly observables: readonly Observable[];
+  /**
+   * Right after `recordStep` of the same step: calls `see` once for every observable that is not fixed, by its index.
+   * The rows may be overwritten after `see` returns, so `see` records what reads them.
+   */
+  recordStep(program: Program, step: number, see: (observable: number, rows: GateRows) => void): void;
+}
+
 /** An optimizer at work on one batch of coordinates. It records kernels and never sees the optimizee. */
 export interface BoundOptimizer {
+  /** What an unroll starts from, [rows, M] each: `recordReset` fills it; the same list for every binding. */
+  readonly carried: readonly Tensor[];
   /** States as at the start of an episode. */
   recordReset(program: Program): void;
   /** States after the last step of an unroll become those before the first of the next. */
@@ -55,6 +84,8 @@ export interface BoundOptimizer {
   recordStep(program: Program, step: number, tensors: StepTensors): void;
   /** Absent for optimizers with nothing to learn, and when bound without `training`. */
   readonly backward?: BackwardFace;
+  /** Absent for optimizers without gates, and when bound without `observe`. */
+  readonly observer?: ObserverFace;
 }
 
 /** Backpropagation through the steps of an unroll, from the last to the first. */
@@ -79,6 +110,8 @@ export interface Optimizer {
   /** Where every task starts, instead of where the optimizee would. */
   readonly theta0?: LearnedStart;
   bind(binding: Binding): BoundOptimizer;
+  /** Sends what stays the same (a given theta_0) to the device; after the pool is allocated. */
+  upload?(): void;
 }
 
 /** A learned starting point theta_0: one number a parameter of one architecture, the same for all tasks. */
@@ -96,12 +129,28 @@ export interface NamedWeights {
   readonly data: Float32Array;
 }
 
+/**
+ * A part of phi that is judged on its own: `runs` runs of `length` elements, `stride` elements apart from start to start.
+ * Kernels that read a unit's weights together interleave what PyTorch keeps apart, hence the runs.
+ */
+export interface WeightBlock {
+  /** The tensor's name in weight files; a layer's two biases are one here: 'lstm.0.bias'. */
+  readonly name: string;
+  /** Index in phi of the first element. */
+  readonly offset: number;
+  readonly length: number;
+  readonly runs: number;
+  readonly stride: number;
+}
+
 /** An optimizer with weights phi, shared by every coordinate of every task; theta_0, where learned, comes last. */
 export interface LearnedOptimizer extends Optimizer {
   /** phi [P] f32 in the kernels' layout, zero-padded between blocks: all that meta-training learns. */
   readonly phi: Tensor;
   /** Number of shared weights as the papers count them: one bias a layer, theta_0 not counted. */
   readonly weightCount: number;
+  /** All of phi but its padding, block by block. */
+  readonly blocks: readonly WeightBlock[];
   /** Fresh weights from a seed. */
   initialPhi(seed: number): Float32Array;
   /** phi's values under PyTorch's names, and back; `source` names the file in errors. */

@@ -1,4 +1,5 @@
-// Formula: dx = dy * y (1 - y) (kind 0, sigmoid), dy * (1 - y^2) (kind 1, tanh), dy where y > 0 (kind 2, relu; 0 at 0).
+// Formula: dx = dy * y (1 - y) (kind 0, sigmoid), dy * (1 - y^2) (1, tanh), dy where y > 0 (2, relu; 0 at 0), dy or
+// 0.01 dy (3, leakyRelu), dy or (y + 1) dy (4, elu; both: the first where y > 0), dy (1 - e^-y) (5, softplus).
 // Source: adjoint of activation/forward, from its output y.
 // Shapes: y, dy, dx [count / 4] vec4f.
 // Writes: dx =
@@ -20,6 +21,9 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     case 0u: { dx[id.x] = adjoint * value * (1.0 - value); }
     case 1u: { dx[id.x] = adjoint * (1.0 - value * value); }
     // Where y is NaN the adjoint is NaN too, and passes.
-    default: { dx[id.x] = select(adjoint, vec4f(0.0), value <= vec4f(0.0)); }
+    case 2u: { dx[id.x] = select(adjoint, vec4f(0.0), value <= vec4f(0.0)); }
+    case 3u: { dx[id.x] = adjoint * select(vec4f(0.01), vec4f(1.0), value > vec4f(0.0)); }
+    case 4u: { dx[id.x] = adjoint * select(value + 1.0, vec4f(1.0), value > vec4f(0.0)); }
+    default: { dx[id.x] = adjoint * -expm1(-value); }
   }
 }

@@ -3,7 +3,10 @@ import type { TensorPool } from '../../gpu/tensor.ts';
 import { requireTensor, type SafeTensorsFile } from '../../io/safetensors.ts';
 import { ACTIVATIONS } from '../../ops/activation.ts';
 import { createGivenSource } from '../../optimizees/examples.ts';
-import { createMlp, mlpParameters } from '../../optimizees/mlp.ts';
+import { buildLayers } from '../../optimizees/layers/build.ts';
+import { vectorShape } from '../../optimizees/layers/layer.ts';
+import { denseLayers } from '../../optimizees/layers/settings.ts';
+import { createNetwork } from '../../optimizees/network.ts';
 import type { Optimizee, TaskTensors } from '../../optimizees/optimizee.ts';
 import { createQuadratic } from '../../optimizees/quadratic.ts';
 import type { CaseMetadata } from './metadata.ts';
@@ -100,17 +103,22 @@ function readMlp(file: SafeTensorsFile, meta: CaseMetadata, steps: number): Case
       'write labels as class numbers',
     );
   }
-  const parameters = mlpParameters(sizes);
+  const layers = denseLayers(sizes.slice(1, -1), activation);
+  const initial = { kind: 'pytorch' } as const;
+  const parameters = buildLayers(layers, vectorShape(features), classes, initial).reduce(
+    (sum, layer) => sum + layer.parameters,
+    0,
+  );
   const theta0 = readTheta0(file, meta, tasks, parameters);
   const examples = { x, labels, steps: steps + 1, batch, features, classes };
-  const settings = { hidden: sizes.slice(1, -1), activation, initial: { kind: 'pytorch' } } as const;
   return {
     tasks,
     parameters,
     theta0,
     create: (pool) => {
       const source = createGivenSource(pool, examples);
-      return (tensors) => createMlp(pool, tasks, settings, source, tensors, theta0);
+      const settings = { layers, initial };
+      return (tensors) => createNetwork({ pool, tasks, settings, source, tensors, givenTheta0: theta0 });
     },
   };
 }

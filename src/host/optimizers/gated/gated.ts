@@ -10,8 +10,9 @@ import type { Binding, BoundOptimizer, LearnedOptimizer, NamedWeights } from '..
 import { pick } from '../ring.ts';
 import { bindGatedBackward, type GatedTensors } from './backward.ts';
 import { type GatedLayout, gatedLayout } from './layout.ts';
+import { gatedObserver } from './observer.ts';
 import { describeGated, type GatedSettings } from './settings.ts';
-import { initialPhi, namedBlocks, THETA0 } from './weights.ts';
+import { initialPhi, namedBlocks, THETA0, weightBlocks } from './weights.ts';
 
 /**
  * The gated family: theta is the cell of an LSTM whose candidate is -g (or a second cell m that collects -g), and
@@ -28,6 +29,7 @@ export function createGated(pool: TensorPool, settings: GatedSettings): LearnedO
     description: describeGated(settings),
     phi,
     weightCount: layout.weightCount,
+    blocks: weightBlocks(layout),
     ...(theta0 && { theta0: { ...theta0, tensor: phi.view('theta_0', theta0.offset, [theta0.parameters]) } }),
     initialPhi: (seed) => initialPhi(layout, seed),
     toNamed: (values) => toNamed(blocks, values, 'zero'),
@@ -77,6 +79,8 @@ function bindGated(
   const rings = controller ? [state, h, c] : [state];
 
   const bound: BoundOptimizer = {
+    carried: rings.map((ring) => pick(ring, 0)),
+    ...(binding.observe && { observer: gatedObserver(layout, state) }),
     recordReset(program) {
       recordGatedReset(program, pick(state, 0), sizes);
       if (!controller) return;

@@ -1,6 +1,7 @@
 import { GATES, type GateName } from '../../ops/gated.ts';
-import { lstmNamedBlocks } from '../lstmBlock.ts';
-import { fillUniform, type NamedBlock, namedBlock } from '../namedBlocks.ts';
+import { lstmNamedBlocks, lstmWeightBlocks } from '../lstmBlock.ts';
+import { contiguousBlock, fillUniform, type NamedBlock, namedBlock } from '../namedBlocks.ts';
+import type { WeightBlock } from '../optimizer.ts';
 import type { GatedLayout } from './layout.ts';
 
 /** What a gate's tensors are called in weight files. */
@@ -54,6 +55,24 @@ export function namedBlocks(layout: GatedLayout): NamedBlock[] {
   }
   if (theta0) blocks.push(namedBlock(THETA0, [theta0.parameters], (n) => theta0.offset + n));
   return blocks;
+}
+
+/** The blocks whose meta-gradients are judged one by one; a gate's weights are one component of the gates' vec4f. */
+export function weightBlocks(layout: GatedLayout): WeightBlock[] {
+  const { controller, learned, features, theta0 } = layout;
+  const gates = learned.flatMap((gate): WeightBlock[] => {
+    const name = TENSOR_NAMES[gate];
+    const offset = gatePlace(layout, gate, 0);
+    return [
+      { name: `${name}.weight`, offset, length: 1, runs: features + 2, stride: 4 },
+      contiguousBlock(`${name}.bias`, gatePlace(layout, gate, features + 2), 1),
+    ];
+  });
+  return [
+    ...(controller ? lstmWeightBlocks(controller) : []),
+    ...gates,
+    ...(theta0 ? [contiguousBlock(THETA0, theta0.offset, theta0.parameters)] : []),
+  ];
 }
 
 /** Index in phi of a gate's weight for a[row], then for its cell, for itself, and its bias. */

@@ -7,10 +7,12 @@ import {
 } from '../../ops/coordinateOutput.ts';
 import { coordinateTensor } from '../../ops/coordinates.ts';
 import {
+  LSTM_GATES,
   recordLstmBackwardGates,
   recordLstmBackwardInputs,
   recordLstmBackwardWeights,
   recordLstmForward,
+  recordLstmGates,
 } from '../../ops/lstm.ts';
 import {
   describePreprocess,
@@ -21,10 +23,10 @@ import {
 import { recordReducePartials } from '../../ops/reduce.ts';
 import { recordFill } from '../../ops/vector.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
-import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
+import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer, ObserverFace } from '../optimizer.ts';
 import { pick } from '../ring.ts';
 import { type L2lLayout, type L2lSettings, l2lLayout } from './layout.ts';
-import { initialPhi, namedBlocks } from './weights.ts';
+import { initialPhi, namedBlocks, weightBlocks } from './weights.ts';
 
 /** Chunks of coordinates whose shares of the weights' gradient are summed apart, then added in order. */
 const CHUNKS = 64;
@@ -41,6 +43,7 @@ export function createL2l(pool: TensorPool, settings: L2lSettings): LearnedOptim
     description: describe(settings),
     phi,
     weightCount: layout.weightCount,
+    blocks: weightBlocks(layout),
     initialPhi: (seed) => initialPhi(layout, seed),
     toNamed: (values) => toNamed(blocks, values, 'zero'),
     gradientToNamed: (gradient) => toNamed(blocks, gradient, 'same'),
@@ -84,7 +87,29 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
     layer === 0 ? input(step) : pick(pick(states, layer - 1).h, step + 1);
   const top = (step: number) => below(states.length, step);
 
+  const observe = (): ObserverFace => {
+    const widest = Math.max(0, ...layout.layers.map(({ hidden }) => hidden));
+    const z = plan('gates that are observed', Math.max(1, LSTM_GATES.length * widest));
+    return {
+      observables: layout.layers.flatMap(({ hidden }, layer) =>
+        LSTM_GATES.map((gate) => ({ name: `LSTM layer ${layer + 1}, ${gate} gate`, rows: hidden })),
+      ),
+      recordStep(program, step, see) {
+        for (const [layer, block] of layout.layers.entries()) {
+          const hPrev = pick(pick(states, layer).h, step);
+          const tensors = { weights: pick(weights, layer), x: below(layer, step), hPrev, z };
+          recordLstmGates(program, tensors, { ...block, mp4, window: layout.window });
+          for (const index of LSTM_GATES.keys()) {
+            see(layer * LSTM_GATES.length + index, { values: z, firstRow: index * block.hidden });
+          }
+        }
+      },
+    };
+  };
+
   const bound: BoundOptimizer = {
+    carried: states.flatMap(({ h, c }) => [pick(h, 0), pick(c, 0)]),
+    ...(binding.observe && { observer: observe() }),
     recordReset(program) {
       for (const { h, c } of states) {
         recordFill(program, pick(h, 0));

@@ -1,6 +1,7 @@
 import { lstmRow } from '../../ops/lstm.ts';
-import { lstmNamedBlocks, lstmPlace } from '../lstmBlock.ts';
-import { fillUniform, type NamedBlock, namedBlock } from '../namedBlocks.ts';
+import { lstmNamedBlocks, lstmPlace, lstmWeightBlocks } from '../lstmBlock.ts';
+import { contiguousBlock, fillUniform, type NamedBlock, namedBlock } from '../namedBlocks.ts';
+import type { WeightBlock } from '../optimizer.ts';
 import type { L2lLayout } from './layout.ts';
 
 /**
@@ -31,5 +32,14 @@ export function namedBlocks({ layers, output }: L2lLayout): NamedBlock[] {
     ...layers.flatMap(lstmNamedBlocks),
     namedBlock('output.weight', [1, output.inputs], (index) => output.offset + index),
     namedBlock('output.bias', [1], () => output.offset + output.inputs),
+  ];
+}
+
+/** The blocks whose meta-gradients are judged one by one. */
+export function weightBlocks({ layers, output }: L2lLayout): WeightBlock[] {
+  return [
+    ...layers.flatMap(lstmWeightBlocks),
+    contiguousBlock('output.weight', output.offset, output.inputs),
+    contiguousBlock('output.bias', output.offset + output.inputs, 1),
   ];
 }

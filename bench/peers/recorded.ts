@@ -1,5 +1,5 @@
 /** Another implementation's median of the same work, in ms; absent where it was not measured. */
-export interface Peer {
+export interface RecordedPeer {
   readonly name: string;
   readonly W1: number;
   readonly W2: number;
@@ -8,9 +8,9 @@ export interface Peer {
 
 /**
  * Best honest variant of each, on two cores of the same class without a GPU; all gave the same loss and the same norm
- * of the meta-gradient at the same weights. They are not run here.
+ * of the meta-gradient at the same weights. `npm run bench -- --peers` runs peers instead.
  */
-export const PEERS: readonly Peer[] = [
+export const RECORDED_PEERS: readonly RecordedPeer[] = [
   { name: 'PyTorch 1.13 CPU, hand-written forward and backward, BLIS', W1: 180, W2: 20, W3: 255 },
   { name: 'PyTorch 1.13 CPU, eager cat + addmm, autograd', W1: 414, W2: 40 },
   { name: 'PyTorch 1.13 CPU, nn.LSTMCell, autograd, OpenBLAS', W1: 518, W2: 43, W3: 1990 },

@@ -1,0 +1,61 @@
+import { existsSync, statSync } from 'node:fs';
+import {
+  ConfigError,
+  CoordwiseError,
+  decodeWeights,
+  type TaskConfig,
+  taskParameters,
+  type WeightsFile,
+} from '../host/index.ts';
+import { RunFolder, readFileChecked } from '../node/index.ts';
+
+/** Weights with the path that was given for them and the file they were read from. */
+export interface ReadWeights {
+  readonly file: WeightsFile;
+  readonly path: string;
+  readonly source: string;
+}
+
+/**
+ * The weights of a file, or the best ones of a run folder.
+ * @param keepTheta0 false to leave out the starting point that belongs to one architecture
+ */
+export function readWeights(path: string, keepTheta0: boolean): ReadWeights {
+  const { bytes, source } = readBytes(path);
+  const file = decodeWeights(bytes, source);
+  return { file: keepTheta0 ? file : withoutTheta0(file), path, source };
+}
+
+function readBytes(path: string): { bytes: Uint8Array; source: string } {
+  if (!existsSync(path) || !statSync(path).isDirectory()) {
+    return { bytes: readFileChecked(path, 'the weights'), source: path };
+  }
+  const bytes = RunFolder.open(path).loadCheckpoint('best');
+  if (bytes) return { bytes, source: `${path}/best.safetensors` };
+  throw new CoordwiseError(`${path} holds no best.safetensors yet`, 'let the training run get further');
+}
+
+/** The weights that all coordinates share. */
+function withoutTheta0(file: WeightsFile): WeightsFile {
+  const { optimizer } = file;
+  if (optimizer.kind === 'l2l') return file;
+  const { theta0Parameters: _, ...shared } = optimizer;
+  return { ...file, optimizer: shared };
+}
+
+/**
+ * A learned theta_0 is a starting point for one architecture.
+ * @throws ConfigError where the task has another number of parameters.
+ */
+export function requireSameArchitecture(
+  { file: { optimizer }, source }: Pick<ReadWeights, 'file' | 'source'>,
+  task: TaskConfig,
+): void {
+  const learned = 'theta0Parameters' in optimizer ? optimizer.theta0Parameters : undefined;
+  const parameters = taskParameters(task);
+  if (learned === undefined || learned === parameters) return;
+  throw new ConfigError(
+    `${source} holds a starting point theta_0 for ${learned} parameters, and this task has ${parameters}`,
+    'add --no-theta0 to use the shared weights alone, or evaluate on the architecture it was trained on',
+  );
+}
