@@ -54,7 +54,9 @@ export async function runBench(
     const first = new Map<string, FirstRun>();
     for (const bench of benches) first.set(bench.name, await firstRun(bench));
     const checks = await runChecks(context, benches, say);
-    if (peers) comparison = await Comparison.start(peers, workloads, environment.adapter.description, say);
+    // Variants of a workload are our own; other implementations have the plain ones.
+    const plain = workloads.filter(({ name }) => !name.includes('-'));
+    if (peers) comparison = await Comparison.start(peers, plain, environment.adapter.description, say);
     for (const rate of rates) await rate.calibrate(rateMs);
     const turns = [
       ...workloads.flatMap((workload) => [sampled(workload), ...(comparison?.sampled(workload.name) ?? [])]),
@@ -71,7 +73,8 @@ export async function runBench(
       if (!ofFirst || !ofRuns) throw new RangeError(`${name} was not measured`);
       return { ...ofFirst, ...ofRuns };
     };
-    const rateResults = rates.map((rate) => rateResult(rate, measured(rate.name)));
+    const plainRates = rates.map((rate) => rateResult(rate, measured(rate.name)));
+    const rateResults = plainRates.map((result, i) => withRatio(result, rates[i], plainRates));
     const fma = rateResults.find(({ name }) => name === 'fma')?.median ?? Number.NaN;
     return {
       format: 'coordwise-bench-1',
@@ -146,6 +149,16 @@ function rateResult(rate: Rate, { firstRunMs, ms, cpuMs }: Measured): BenchResul
     samplesMs: ms,
     cpuMs: median(cpuMs),
   };
+}
+
+/** The result of a rate beside that of the rate it is compared with. */
+function withRatio(
+  result: BenchResult['rates'][number],
+  rate: Rate | undefined,
+  all: BenchResult['rates'],
+): BenchResult['rates'][number] {
+  const other = all.find(({ name }) => name === rate?.comparedWith);
+  return other ? { ...result, ratio: { of: other.name, value: result.median / other.median } } : result;
 }
 
 function workloadResult(

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import yargs from 'yargs';
-import { ConfigError, CoordwiseError } from '../src/host/index.ts';
+import { ConfigError, CoordwiseError, lstmVariant } from '../src/host/index.ts';
 import { ADAPTER_CHOICES, adapterFromEnvironment, adapterLine, openNodeContext } from '../src/node/index.ts';
 import { runBench } from './bench.ts';
 import { repositoryFolder } from './environment.ts';
@@ -8,7 +8,7 @@ import { findPeers, parsePeers } from './peers/find.ts';
 import { report } from './print.ts';
 import { benchResultSchema } from './result.ts';
 import { makeFolder, saveResult } from './save.ts';
-import { createBenches, parseWorkloads } from './workloads.ts';
+import { createBenches, parseWorkloads, WORKLOADS } from './workloads.ts';
 
 /** Exit codes: 0 done, 1 a check or a run failed, 2 the command line is wrong. */
 const [FAILED, USAGE] = [1, 2];
@@ -25,12 +25,21 @@ function parse(args: readonly string[]) {
       )
       .options({
         runs: { type: 'number', default: 5, describe: 'timed runs of each, after the first' },
-        only: { type: 'string', default: 'w1,w2,w3', describe: 'workloads; the rates are always measured' },
+        only: {
+          type: 'string',
+          default: WORKLOADS.join(',').toLowerCase(),
+          describe: 'workloads; the rates are always measured',
+        },
         peers: {
           type: 'string',
           describe: 'also run other implementations: torch, tfjs; without names, all that are installed',
         },
         adapter: { choices: ADAPTER_CHOICES, describe: 'adapter to use (default: the best there is)' },
+        subgroups: {
+          type: 'boolean',
+          default: true,
+          describe: 'use kernels with subgroups where they gain; --no-subgroups for the plain ones',
+        },
         json: { type: 'boolean', default: false, describe: 'print the JSON document on stdout' },
         out: {
           type: 'string',
@@ -64,9 +73,11 @@ async function main(args: readonly string[]): Promise<void> {
   makeFolder(options.out);
   const stream = options.json ? process.stderr : process.stdout;
   const say = (line: string) => stream.write(`${line}\n`);
-  const context = await openNodeContext(options.adapter ?? adapterFromEnvironment());
+  const { adapter = adapterFromEnvironment(), subgroups } = options;
+  const context = await openNodeContext(adapter, { subgroups });
   try {
     say(adapterLine(context));
+    say(`LSTM kernels: ${lstmVariant(context)}`);
     const peers = groups && findPeers(groups, context);
     const benches = await createBenches(context, only);
     const result = benchResultSchema.parse(

@@ -26,6 +26,9 @@ export interface MetaIteration extends Workload {
   readonly trainer: Trainer;
 }
 
+/** A Hessian-vector product takes about twice the work of a gradient (Pearlmutter 1994). */
+const HESSIAN_VECTOR = 2;
+
 /**
  * One whole meta-iteration through the trainer of meta-training: fresh tasks, an unroll forward and backward,
  * Adam on phi, and the losses read back. One episode is one unroll, so every run does the same work.
@@ -47,9 +50,11 @@ export function createMetaIteration(
   return {
     name,
     trainer,
-    description: `one meta-iteration of ${tasks} x ${trainer.unroll.optimizee.description}, T=${steps}, by ${trainer.optimizer.description}`,
+    description: `one meta-iteration of ${tasks} x ${trainer.unroll.optimizee.description}, T=${steps}, by ${trainer.optimizer.description}${variantOf(config)}`,
     coordinateSteps,
-    flop: coordinateSteps * (forward + backward) + tasks * (steps + 1) * lossFlop(config),
+    flop:
+      coordinateSteps * (forward + config.coordinateSample * backward) +
+      tasks * (steps + 1 + (config.secondDerivatives ? HESSIAN_VECTOR * steps : 0)) * lossFlop(config),
     bytes: trainer.bytes,
     prepare: () => trainer.prepare(),
     async run() {
@@ -71,6 +76,12 @@ export function createMetaIteration(
     },
     destroy: () => trainer.destroy(),
   };
+}
+
+/** What sets a workload apart from plain first order on all coordinates. */
+function variantOf({ coordinateSample, secondDerivatives }: TrainConfig): string {
+  if (secondDerivatives) return ', second order';
+  return coordinateSample < 1 ? `, ${100 * coordinateSample} % of the coordinates backward` : '';
 }
 
 /** The network of a workload as the reference takes it: widths from the pixels to the ten digits. */

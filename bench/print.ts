@@ -68,13 +68,14 @@ function workloadLines({ workloads }: BenchResult): string[] {
 }
 
 function rateLines({ rates }: BenchResult): string[] {
-  const head = ['rates of the adapter', 'first', 'median', 'best', ''];
-  const rows = rates.map(({ description, unit, firstRunMs, median, best }) => [
+  const head = ['rates of the adapter', 'first', 'median', 'best', '', 'ratio'];
+  const rows = rates.map(({ description, unit, firstRunMs, median, best, ratio }) => [
     description,
     milliseconds(firstRunMs),
     median.toFixed(1),
     best.toFixed(1),
     unit,
+    ratio ? `${ratio.value.toFixed(2)} of ${ratio.of}` : '',
   ]);
   return table([head, ...rows]);
 }

@@ -13,9 +13,22 @@ import fmaCode from './fma.wgsl?raw';
 import { timeMs } from './measure.ts';
 import type { Timed } from './workload.ts';
 
-/** A rate of the adapter: what its kernels reach when they do one thing only. */
+/** The adapter's own, and those of layers of networks. */
+export const RATES = [
+  'fma',
+  'copy',
+  'matmul forward',
+  'conv forward',
+  'matmul backward',
+  'conv backward',
+] as const;
+export type RateName = (typeof RATES)[number];
+
+/** A rate: what kernels reach when they do one thing only. */
 export interface Rate extends Timed {
-  readonly name: 'fma' | 'copy';
+  readonly name: RateName;
+  /** A rate of the same arithmetic done in another way. */
+  readonly comparedWith?: RateName;
   readonly unit: 'GFLOP/s' | 'GB/s';
   /** What is measured; after `calibrate`, with the variant that was fastest. */
   readonly description: string;
@@ -120,7 +133,7 @@ interface Variant {
   readonly program: Program;
 }
 
-interface RateSettings extends Pick<Rate, 'name' | 'unit'> {
+interface RateSettings extends Pick<Rate, 'name' | 'unit' | 'comparedWith'> {
   /** FLOP or bytes of one run of a variant's program. */
   readonly amount: number;
   readonly variants: readonly Variant[];
@@ -131,8 +144,9 @@ interface RateSettings extends Pick<Rate, 'name' | 'unit'> {
   readonly check: (name: string) => Promise<Check>;
 }
 
-function createRate(context: GpuContext, pool: TensorPool, settings: RateSettings): Rate {
-  const { name, unit, amount, variants } = settings;
+/** A rate of the fastest of its variants. */
+export function createRate(context: GpuContext, pool: TensorPool, settings: RateSettings): Rate {
+  const { name, unit, amount, variants, comparedWith } = settings;
   let [variant] = variants;
   let repeats = 1;
   const run = async () => {
@@ -144,6 +158,7 @@ function createRate(context: GpuContext, pool: TensorPool, settings: RateSetting
   return {
     name,
     unit,
+    ...(comparedWith && { comparedWith }),
     get description() {
       return variant?.description ?? name;
     },

@@ -1,4 +1,5 @@
 import * as z from 'zod';
+import { RATES } from './rates.ts';
 
 const positive = z.number().positive();
 const count = z.int().min(1);
@@ -89,13 +90,15 @@ export const benchResultSchema = z.strictObject({
   checks: z.array(check),
   rates: z.array(
     z.strictObject({
-      name: z.enum(['fma', 'copy']),
+      name: z.enum(RATES),
       unit: z.enum(['GFLOP/s', 'GB/s']),
       description: z.string(),
       /** FLOP or bytes of one run. */
       amount: positive,
       median: positive,
       best: positive,
+      /** The median over that of a rate of the same arithmetic; absent where there is none. */
+      ratio: z.strictObject({ of: z.enum(RATES), value: positive }).optional(),
       firstRunMs: positive,
       samplesMs: samples,
       /** Median processor time of a run. */

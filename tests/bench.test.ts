@@ -6,6 +6,7 @@ import { type Benches, runBench } from '../bench/bench.ts';
 import { type Check, holds, relativeError } from '../bench/check.ts';
 import { l2lFlop, mlpFlop, quadraticFlop } from '../bench/counts.ts';
 import { adapterSlug } from '../bench/environment.ts';
+import { createLayerRates } from '../bench/layerRates.ts';
 import { table } from '../bench/lines.ts';
 import { countCalls, firstRun } from '../bench/measure.ts';
 import { checkMlpLosses, checkQuadratics, type UnrolledQuadratics } from '../bench/metaChecks.ts';
@@ -77,6 +78,7 @@ const smallUpdate = (context: GpuContext) =>
 const smallRates = (context: GpuContext) => [
   createFmaRate(context, { threads: 130, length: 128 }),
   createCopyRate(context, { bytes: 2 ** 14 }),
+  ...createLayerRates(context, { inChannels: 3, outChannels: 5, side: 6, rows: 8 }),
 ];
 const failures = (checks: readonly Check[]) => checks.filter((check) => !holds(check));
 
@@ -123,12 +125,26 @@ describe('checks of the numbers', () => {
       await firstRun(rate);
       expect(failures(await rate.check())).toEqual([]);
       const { amount } = rate;
+      const once = await countCalls(() => rate.run());
       await rate.calibrate(2);
       expect(rate.amount % amount).toBe(0);
       const { dispatches, submits } = await countCalls(() => rate.run());
-      expect([dispatches * amount, submits]).toEqual([rate.amount, 1]);
+      expect([(dispatches / once.dispatches) * amount, submits]).toEqual([rate.amount, 1]);
       rate.destroy();
     }
+  });
+
+  it('a convolution and its matrix multiply are the same arithmetic, counted by hand', () => {
+    const rates = createLayerRates(gpu());
+    // 2 FLOP, 32 rows, 14x14 positions, 16 * 9 inputs, 32 outputs; backward to inputs and to weights.
+    const flop = 2 * 32 * 196 * 144 * 32;
+    expect(rates.map(({ name, amount, comparedWith }) => [name, amount, comparedWith])).toEqual([
+      ['matmul forward', flop, undefined],
+      ['conv forward', flop, 'matmul forward'],
+      ['matmul backward', 2 * flop, undefined],
+      ['conv backward', 2 * flop, 'matmul backward'],
+    ]);
+    for (const rate of rates) rate.destroy();
   });
 
   it('a relative error is NaN, which fails, where a value is or a length differs', () => {
@@ -234,11 +250,16 @@ describe('a whole bench at reduced size', () => {
     expect(benchResultSchema.parse(JSON.parse(JSON.stringify(result)))).toEqual(withoutUndefined(result));
     expect(lines.filter((line) => line.includes('PyTorch autograd')).length).toBeGreaterThanOrEqual(2);
     expect(result.workloads.map(({ samplesMs }) => samplesMs.length)).toEqual([2, 2, 2]);
+    const median = (name: string) => result.rates.find((rate) => rate.name === name)?.median ?? Number.NaN;
+    expect(result.rates.flatMap(({ ratio }) => (ratio ? [ratio] : []))).toEqual([
+      { of: 'matmul forward', value: median('conv forward') / median('matmul forward') },
+      { of: 'matmul backward', value: median('conv backward') / median('matmul backward') },
+    ]);
     if (gpu().device.features.has('timestamp-query')) {
       const { kernels } = result.profile ?? { kernels: [] };
       const calls = kernels.reduce((sum, kernel) => sum + kernel.calls, 0);
       expect(calls).toBe(mlp.trainer.unroll.dispatches);
-      expect(kernels.map(({ kernel }) => kernel)).toContain('lstm/forward');
+      expect(kernels.some(({ kernel }) => kernel.startsWith('lstm/forward'))).toBe(true);
     } else {
       expect(result.noProfile).toContain('timestamp-query');
     }
@@ -281,6 +302,7 @@ function expectReport(result: BenchResult): void {
   expect(text).toMatch(/Other processes took \d+\.\d % of the machine/);
   expect(text).toContain('14812');
   expect(text).toContain('indicative');
+  expect(text).toMatch(/^conv 3-5, 3x3 on 6x6, 8 rows, forward .* GFLOP\/s +\d+\.\d\d of matmul forward$/m);
   for (const { name } of result.workloads) expect(text).toMatch(new RegExp(`^${name} `, 'm'));
 }
 

@@ -1,7 +1,8 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import {
   averagePool,
   createImageSet,
@@ -10,9 +11,11 @@ import {
   type ImageSet,
 } from '../src/host/data/images.ts';
 import { ConfigError, CoordwiseError, FileFormatError } from '../src/host/errors.ts';
+import { splitTaskData } from '../src/host/meta/tasks.ts';
 import {
   type DatasetSplits,
   loadDataset,
+  loadFashionMnist,
   loadIdxFolder,
   loadMnist,
   packageFolder,
@@ -192,6 +195,80 @@ describe('loadMnist', () => {
   });
 });
 
+describe('loadFashionMnist', () => {
+  let root = '';
+  beforeAll(() => {
+    root = mkdtempSync(join(tmpdir(), 'coordwise-fashion-'));
+    const write = (name: string, bytes: Uint8Array): void => writeFileSync(join(root, name), bytes);
+    for (const [prefix, labels] of [
+      ['train', [9, 0]],
+      ['t10k', [3, 4]],
+    ] as const) {
+      const pixels = Array.from({ length: 2 * 784 }, (_, i) => (i + (labels[0] ?? 0)) % 256);
+      write(`${prefix}-images-idx3-ubyte.gz`, gzipSync(idx(0x803, [2, 28, 28], pixels)));
+      write(`${prefix}-labels-idx1-ubyte.gz`, gzipSync(idx(0x801, [2], labels)));
+    }
+  });
+  afterAll(() => rmSync(root, { recursive: true, force: true }));
+  afterEach(() => vi.unstubAllEnvs());
+
+  it('unpacks the four files of the folder that COORDWISE_FASHION_MNIST names', async () => {
+    vi.stubEnv('COORDWISE_FASHION_MNIST', root);
+    const { train, test } = await loadDataset('fashion-mnist', 28);
+    expect(train).toMatchObject({ name: 'fashion-mnist', count: 2, height: 28, width: 28, classes: 10 });
+    expect(train.labels).toEqual(Uint8Array.of(9, 0));
+    expect(test.labels).toEqual(Uint8Array.of(3, 4));
+    expect(pixelsOf(train, 0).slice(0, 3)).toEqual([9, 10, 11]);
+    expect(pixelsOf(test, 1).slice(0, 2)).toEqual([(784 + 3) % 256, (784 + 4) % 256]);
+    expect(loadFashionMnist(7, root).test).toMatchObject({ height: 7, width: 7 });
+  });
+
+  it('takes an unpacked file before a packed one, and names the file that is missing or damaged', () => {
+    const labels = join(root, 't10k-labels-idx1-ubyte');
+    writeFileSync(labels, idx(0x801, [2], [8, 8]));
+    expect(loadFashionMnist(28, root).test.labels).toEqual(Uint8Array.of(8, 8));
+    rmSync(labels);
+    const whole = gzipSync(idx(0x801, [2], [3, 4]));
+    for (const damaged of [whole.subarray(0, 20), Buffer.from('not packed')]) {
+      writeFileSync(`${labels}.gz`, damaged);
+      expect(() => loadFashionMnist(28, root)).toThrow(FileFormatError);
+      expect(() => loadFashionMnist(28, root)).toThrow(/t10k-labels-idx1-ubyte\.gz cannot be unpacked: /);
+    }
+    rmSync(`${labels}.gz`);
+    expect(() => loadFashionMnist(28, root)).toThrow(
+      /cannot read the labels of fashion-mnist from .*t10k-labels-idx1-ubyte: there is no such file/,
+    );
+    writeFileSync(`${labels}.gz`, whole);
+  });
+
+  it('says in one sentence how to get it where it is missing', () => {
+    const folder = join(root, 'nowhere');
+    vi.stubEnv('COORDWISE_FASHION_MNIST', folder);
+    expect(() => loadFashionMnist(28)).toThrow(CoordwiseError);
+    expect(() => loadFashionMnist(28)).toThrow(
+      `Fashion-MNIST is not installed: there is no folder ${folder}`,
+    );
+    const remedy = expect.stringMatching(/apt install dataset-fashion-mnist, or .*COORDWISE_FASHION_MNIST$/);
+    expect(() => loadFashionMnist(28)).toThrow(expect.objectContaining({ remedy }));
+  });
+
+  it('has all of it where it is installed, split as MNIST is', async ({ skip }) => {
+    const folder = process.env['COORDWISE_FASHION_MNIST'] || '/usr/share/datasets/fashion-mnist';
+    if (!existsSync(folder)) skip(`Fashion-MNIST is not in ${folder}: apt install dataset-fashion-mnist`);
+    const { train, test } = await loadDataset('fashion-mnist', 28);
+    const counts = [train, test].map(({ labels }) =>
+      Array.from({ length: 10 }, (_, label) => labels.filter((other) => other === label).length),
+    );
+    expect(counts).toEqual([new Array<number>(10).fill(6000), new Array<number>(10).fill(1000)]);
+    expect([...train.labels.subarray(0, 5)]).toEqual([9, 0, 0, 3, 0]);
+    // The mean of the training pixels as it is often published, 0.2860 of 255.
+    expect(mean(train.pixels) / 255).toBeCloseTo(0.286, 4);
+    const splits = splitTaskData(train, test);
+    expect(splits.validation.labels).toEqual(train.labels.subarray(55_000));
+    expect([splits.train.count, splits.validation.count, splits.test.count]).toEqual([55_000, 5000, 10_000]);
+  });
+});
+
 describe('loading by name and by folder', () => {
   let root = '';
   beforeAll(() => {
@@ -204,7 +281,9 @@ describe('loading by name and by folder', () => {
       await expect(loadDataset(name, 28)).rejects.toThrow(ConfigError);
       await expect(loadDataset(name, 28)).rejects.toThrow(`there is no dataset ${JSON.stringify(name)}`);
     }
-    await expect(loadDataset('cifar', 28)).rejects.toMatchObject({ remedy: 'choose one of: mnist' });
+    await expect(loadDataset('cifar', 28)).rejects.toMatchObject({
+      remedy: 'choose one of: mnist, fashion-mnist',
+    });
   });
 
   it('says how to install a package that is missing', () => {

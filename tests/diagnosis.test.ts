@@ -332,8 +332,8 @@ describe('the gates', () => {
         quantileLevels: [],
       },
       groups: [
-        { name: 'a', offset: 0, count: 1 },
-        { name: 'b', offset: 1, count: 1 },
+        { kind: 'dense', name: 'a', offset: 0, count: 1 },
+        { kind: 'dense', name: 'b', offset: 1, count: 1 },
       ],
       recorded: Object.entries(gates).map(([name, values]) => ({
         ...{ name, kind: 'gate', rows: 1, axis },

@@ -41,7 +41,12 @@ function recording(recorded: readonly RecordedSummary[]): GateRecording {
     task: 'MLP',
     episodes: first?.groups[0]?.mean.length ?? 0,
     steps: STEPS,
-    groups: (first?.groups ?? []).map(({ group }, i) => ({ name: group, offset: 10 * i, count: 10 })),
+    groups: (first?.groups ?? []).map(({ group }, i) => ({
+      name: group,
+      kind: 'dense',
+      offset: 10 * i,
+      count: 10,
+    })),
     quantileLevels: QUANTILE_LEVELS,
     recorded,
   };

@@ -150,8 +150,8 @@ describe('quantile', () => {
 
 describe('tables', () => {
   const groups = [
-    { name: 'a', offset: 0, count: 2 },
-    { name: 'b', offset: 2, count: 1 },
+    { name: 'a', kind: 'dense', offset: 0, count: 2 },
+    { name: 'b', kind: 'dense', offset: 2, count: 1 },
   ];
   const gate: Recorded = { name: 'gate', kind: 'gate', rows: 1 };
   const { bins } = SUMMARY_AXES.gate;

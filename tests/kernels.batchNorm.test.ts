@@ -1,18 +1,20 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../src/host/errors.ts';
 import {
-  type BatchNormSizes,
-  batchNormMoments,
-  batchNormPartials,
   recordBatchNormBackward,
   recordBatchNormForward,
-  recordBatchNormForwardRunning,
   recordBatchNormRBackward,
   recordBatchNormRForward,
   recordBatchNormStatistics,
-  recordBatchNormUpdateRunning,
 } from '../src/host/ops/batchNorm.ts';
-import { recordFill } from '../src/host/ops/vector.ts';
+import {
+  recordBatchNormResetRunning,
+  recordBatchNormRunningBackward,
+  recordBatchNormRunningRBackward,
+  recordBatchNormRunningRForward,
+  recordBatchNormUpdateRunning,
+} from '../src/host/ops/batchNormRunning.ts';
+import { type BatchNormSizes, batchNormMoments, batchNormPartials } from '../src/host/ops/batchNormSizes.ts';
 import { channelStatistics, normalize, updateRunning } from '../src/reference/layers.ts';
 import { at, numbers } from '../src/reference/scalar.ts';
 import { expectClose, inner, randomValues } from './support/compare.ts';
@@ -203,21 +205,20 @@ describe('running statistics', () => {
   const sizes = { tasks: 2, rows: 8, batch: 5, channels: 35, positions: 3, taskStride: 73, offset: 2 };
 
   it('start as 0 and 1 and move towards each batch; forward with them', async () => {
-    const [momentum, steps] = [0.1, 3];
+    const [momentum, steps] = [0.9, 3];
     const data = {
       ...dataOf(sizes),
       x1: elements(sizes, 11).map((value) => 5 + 2 * value),
-      ...{ mean: unwritten(70), variance: unwritten(70) },
+      running: unwritten(8 * 70),
     };
     const read = await runKernels(gpu(), data, (program, t) => {
-      const { theta, x, x1, partials, moments, mean, variance, y } = t;
-      recordFill(program, mean, 0);
-      recordFill(program, variance, 1);
+      const { theta, x, x1, partials, moments, running, y } = t;
+      recordBatchNormResetRunning(program, running, sizes);
       for (const values of [x, x1, x1]) {
         recordBatchNormStatistics(program, { x: values, partials, moments }, sizes);
-        recordBatchNormUpdateRunning(program, { moments, mean, variance }, sizes, momentum);
+        recordBatchNormUpdateRunning(program, { moments, running }, sizes, momentum);
       }
-      recordBatchNormForwardRunning(program, { theta, x, mean, variance, y }, sizes);
+      recordBatchNormForward(program, { theta, x, moments: running, y }, sizes);
     });
     const y = new Float64Array(read.y.length);
     const running = Array.from({ length: 70 }, (_, k) => {
@@ -225,7 +226,7 @@ describe('running statistics', () => {
       const indices = channelIndices(sizes, task, c);
       const of = (values: Float32Array) => indices.map((i) => at(values, i));
       const batches = [data.x, data.x1, data.x1].map((values) => channelStatistics(numbers, of(values)));
-      const final = batches.reduce((before, batch) => updateRunning(before, batch, 15, momentum), {
+      const final = batches.reduce((before, batch) => updateRunning(before, batch, 15, 1 - momentum), {
         ...{ mean: 0, variance: 1 },
       });
       const gamma = at(data.theta, task * 73 + 2 + c);
@@ -234,26 +235,83 @@ describe('running statistics', () => {
       for (const [n, i] of indices.entries()) y[i] = at(normalized, n);
       return final;
     });
+    const slot = (at: number) => read.running.filter((_, i) => i % 8 === at);
     expectClose(
-      read.mean,
+      slot(0),
       running.map(({ mean }) => mean),
       { absolute: 8 * steps * EPSILON },
       'mean',
     );
     expectClose(
-      read.variance,
+      slot(1),
       running.map(({ variance }) => variance),
       rounded(8 * steps),
       'variance',
     );
     expectClose(read.y, y, batchNormAllowed(y), 'y');
+    expect(read.running.filter((_, i) => i % 8 > 1)).toEqual(new Float32Array(6 * 70));
   });
+
+  it.each(shapes)(
+    '$tasks tasks, $batch of $rows rows, $channels channels, $positions positions: all faces, as constants',
+    async (sizes) => {
+      const { tasks, channels, taskStride, offset } = sizes;
+      const count = tasks * channels;
+      const [mean, variance] = [randomValues(count, 21, -2, 2), randomValues(count, 22, 0.2, 3)];
+      const running = new Float32Array(8 * count);
+      for (let k = 0; k < count; k++) running.set([at(mean, k), at(variance, k)], 8 * k);
+      const data = { ...dataOf(sizes), running, sums: unwritten(8 * count) };
+      const all = { ...data, dx1: unwritten(data.x.length) };
+      const read = await runKernels(gpu(), all, (program, t) => {
+        const { theta, v, x, rx, dy, rdy, partials, sums, gradient, product } = t;
+        recordBatchNormForward(program, { theta, x, moments: t.running, y: t.y }, sizes);
+        const own = { theta, x, dy, partials, sums, running: t.running };
+        recordBatchNormRunningBackward(program, { ...own, dx: t.dx1 }, sizes);
+        recordBatchNormRunningBackward(program, { ...own, dx: t.dx, gradient }, sizes);
+        recordBatchNormRunningRForward(program, { theta, v, x, rx, running: t.running, ry: t.ry }, sizes);
+        const tangents = { ...own, v, rx, rdy, rdx: t.rdx, product };
+        recordBatchNormRunningRBackward(program, tangents, sizes);
+      });
+      const layer: Layer = (A, theta, x) => {
+        const y = x.map(() => A.constant(0));
+        for (let k = 0; k < count; k++) {
+          const [task, c] = [Math.floor(k / channels), k % channels];
+          const indices = channelIndices(sizes, task, c);
+          const own = { mean: A.constant(at(mean, k)), variance: A.constant(at(variance, k)) };
+          const gamma = at(theta, task * taskStride + offset + c);
+          const beta = at(theta, task * taskStride + offset + channels + c);
+          const of = indices.map((i) => at(x, i));
+          for (const [n, value] of normalize(A, of, own, gamma, beta).entries()) y[at(indices, n)] = value;
+        }
+        return y;
+      };
+      const expected = layerFaces(layer, {
+        ...data,
+        ...{ x: zeroed(data.x), rx: zeroed(data.rx), dy: zeroed(data.dy), rdy: zeroed(data.rdy) },
+      });
+      for (const face of ['y', 'dx', 'ry', 'rdx'] as const) {
+        expectClose(read[face], expected[face], batchNormAllowed(expected[face]), face);
+        const padding = read[face].filter((_, i) => i % sizes.rows >= sizes.batch);
+        expect(padding, `${face} beyond the batch`).toEqual(new Float32Array(padding.length));
+      }
+      expect(read.dx1).toEqual(read.dx);
+      const own = (values: Float64Array) =>
+        values.map((value, i) => {
+          const within = (i % taskStride) - offset;
+          return within >= 0 && within < 2 * channels ? value : Number.NaN;
+        });
+      const { dtheta, product } = expected;
+      expectClose(read.gradient, own(dtheta), batchNormAllowed(dtheta), 'gradient, the layer alone');
+      expectClose(read.product, own(product), batchNormAllowed(product), 'product, the layer alone');
+      expect(read.running, 'constants').toEqual(running);
+    },
+  );
 
   it('refuses a single value a channel', async () => {
     const single = { ...sizes, batch: 1, positions: 1 };
-    const data = { ...dataOf(single), mean: unwritten(70), variance: unwritten(70) };
-    const run = runKernels(gpu(), data, (program, { moments, mean, variance }) =>
-      recordBatchNormUpdateRunning(program, { moments, mean, variance }, single, 0.1),
+    const data = { ...dataOf(single), running: unwritten(8 * 70) };
+    const run = runKernels(gpu(), data, (program, { moments, running }) =>
+      recordBatchNormUpdateRunning(program, { moments, running }, single, 0.9),
     );
     await expect(run).rejects.toThrow(ConfigError);
   });

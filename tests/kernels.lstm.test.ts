@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, type TestContext } from 'vitest';
+import type { GpuContext } from '../src/host/gpu/context.ts';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
 import {
   type LstmSizes,
@@ -9,6 +10,7 @@ import {
   recordLstmBackwardWeights,
   recordLstmForward,
 } from '../src/host/ops/lstm.ts';
+import { LSTM_VARIANTS, type LstmVariant, lstmVariant } from '../src/host/ops/lstmVariants.ts';
 import { recordReducePartials } from '../src/host/ops/reduce.ts';
 import { type LstmWeights, lstmCell } from '../src/reference/lstm.ts';
 import { type Algebra, at } from '../src/reference/scalar.ts';
@@ -17,7 +19,18 @@ import { expectClose, inner, magnitudes, randomValues } from './support/compare.
 import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
 import { lstmAllowed, sumOf } from './support/tolerances.ts';
 
-const gpu = gpuForThisFile();
+const contexts: Record<LstmVariant, () => GpuContext> = {
+  plain: gpuForThisFile({ subgroups: false }),
+  subgroups: gpuForThisFile(),
+};
+
+/** The device whose kernels are of a variant; a test is reported as skipped where the adapter cannot run it. */
+function deviceOf(variant: LstmVariant, { skip }: TestContext): GpuContext {
+  const context = contexts[variant]();
+  const { description } = context.adapter;
+  if (lstmVariant(context) !== variant) skip(`${description} does not run the LSTM kernels "${variant}"`);
+  return context;
+}
 
 type Numbers = Float32Array | Float64Array;
 
@@ -138,10 +151,10 @@ function affineReference(shape: Shape, weights: Numbers, x: Numbers, hPrev: Numb
   };
 }
 
-function run(shape: Shape, data: ReturnType<typeof dataOf>) {
+function run(gpu: GpuContext, shape: Shape, data: ReturnType<typeof dataOf>) {
   const sizes = sizesOf(shape);
   const { chunks } = shape;
-  return runKernels(gpu(), data, (program, tensors) => {
+  return runKernels(gpu, data, (program, tensors) => {
     const { weights, x, hPrev, cPrev, h, c, dh, dc, dGates, dx, dhPrev, dhSum, partials } = tensors;
     recordLstmForward(program, { weights, x, hPrev, cPrev, h, c }, sizes);
     recordLstmBackwardGates(program, { weights, x, hPrev, cPrev, dh, dc, dGates }, sizes);
@@ -159,9 +172,9 @@ function run(shape: Shape, data: ReturnType<typeof dataOf>) {
   });
 }
 
-async function check(shape: Shape): Promise<void> {
+async function check(gpu: GpuContext, shape: Shape): Promise<void> {
   const data = dataOf(shape);
-  const read = await run(shape, data);
+  const read = await run(gpu, shape, data);
   const { hidden, coordinates: M } = shape;
   const row = lstmRow(shape);
   const cell = cellReference(shape, data);
@@ -190,8 +203,11 @@ async function check(shape: Shape): Promise<void> {
   expectClose([left], [right], sumOf(4 * hidden + M, [inner(scale.dWeights, sizeWeights)]), '<dx, x>');
 }
 
-describe('lstm', () => {
-  /** Threads: 1, 63, 64, 65 and a prime; tiles: 4 units forward, 2 x 7 for the weights, 10 rows for the inputs. */
+describe.each(LSTM_VARIANTS)('lstm, %s', (variant) => {
+  /**
+   * Threads: 1, 63, 64, 65 and a prime. Tiles: 4 units forward, 2 x 7 for the weights, 10 rows for the inputs; of the
+   * subgroup kernels 8 units, 4 units x 8, 16 or 24 rows, and 20 rows, over walks of up to 64 vec4f.
+   */
   const shapes: Shape[] = [
     { inputs: 1, hidden: 1, coordinates: 8, chunks: 1 },
     { inputs: 2, hidden: 3, coordinates: 8 * 63, chunks: 63 },
@@ -203,50 +219,62 @@ describe('lstm', () => {
     { inputs: 2, hidden: 20, coordinates: 40, chunks: 64 },
     { inputs: 20, hidden: 20, coordinates: 40, chunks: 64 },
     { inputs: 20, hidden: 7, coordinates: 8, chunks: 2 },
+    { inputs: 8, hidden: 9, coordinates: 40, chunks: 9 },
+    { inputs: 17, hidden: 16, coordinates: 24, chunks: 3 },
+    { inputs: 24, hidden: 24, coordinates: 16, chunks: 4 },
+    { inputs: 25, hidden: 24, coordinates: 16, chunks: 2 },
+    { inputs: 3, hidden: 25, coordinates: 16, chunks: 2 },
+    { inputs: 50, hidden: 2, coordinates: 8, chunks: 1 },
+    { inputs: 1, hidden: 2, coordinates: 8 * 277, chunks: 64 },
   ];
 
-  it.each(shapes)('$inputs inputs, $hidden units, $coordinates coordinates, $chunks chunks', check);
+  it.for(shapes)('$inputs inputs, $hidden units, $coordinates coordinates, $chunks chunks', (shape, test) =>
+    check(deviceOf(variant, test), shape),
+  );
 
-  it('a layer whose weights do not fit one uniform binding', async () => {
+  it('a layer whose weights do not fit one uniform binding', async (test) => {
     const shape = { inputs: 2, hidden: 80, coordinates: 16, chunks: 4 };
     expect(16 * shape.hidden * lstmRow(shape)).toBeGreaterThan(65536);
-    await check(shape);
+    await check(deviceOf(variant, test), shape);
   });
 
-  it('saturated gates reach their limits, and none becomes NaN', async () => {
+  it('saturated gates reach their limits, and none becomes NaN', async (test) => {
+    const gpu = deviceOf(variant, test);
     const shape = { inputs: 1, hidden: 1, coordinates: 8, chunks: 1 };
     const data = dataOf(shape);
     data.weights.set([300, 300, 300, 300], 0);
     data.x.set([1, -1, 1, -1, 0.5, -0.5, 1, -1]);
-    const read = await run(shape, data);
+    const read = await run(gpu, shape, data);
     const expected = cellReference(shape, data);
     expectClose(read.c, expected.c, lstmAllowed(3), 'c');
     expectClose(read.dGates, expected.dGates, lstmAllowed(3), 'dGates');
   });
 
-  it('NaN among the inputs of one coordinate is NaN in its h and c, and in no other', async () => {
+  it('NaN among the inputs of one coordinate is NaN in its h and c, and in no other', async (test) => {
+    const gpu = deviceOf(variant, test);
     const shape = { inputs: 2, hidden: 3, coordinates: 8, chunks: 1 };
     const data = dataOf(shape);
     data.x[5] = Number.NaN;
-    const { h, c } = await run(shape, data);
+    const { h, c } = await run(gpu, shape, data);
     // WGSL need not keep NaN, and SwiftShader's exp(NaN) is infinity: a gate is then 0 or 1.
-    const kept = await expKeepsNaN();
+    const kept = await expKeepsNaN(gpu);
     const expected = rows(3, 8, (_, n) => n === 5 && kept);
     expect(Array.from(h, Number.isNaN)).toEqual(expected);
     expect(Array.from(c, Number.isNaN)).toEqual(expected);
   });
 
-  it('NaN in a cell state stays there', async () => {
+  it('NaN in a cell state stays there', async (test) => {
+    const gpu = deviceOf(variant, test);
     const shape = { inputs: 2, hidden: 3, coordinates: 8, chunks: 1 };
     const data = dataOf(shape);
     data.cPrev[8 + 5] = Number.NaN;
-    const { c, dGates } = await run(shape, data);
+    const { c, dGates } = await run(gpu, shape, data);
     expect(Array.from(c, Number.isNaN)).toEqual(rows(3, 8, (unit, n) => unit === 1 && n === 5));
     expect(dGates[5 * 8 + 5], 'the forget gate that multiplies it').toBeNaN();
   });
 });
 
-async function expKeepsNaN(): Promise<boolean> {
+async function expKeepsNaN(gpu: GpuContext): Promise<boolean> {
   const code = `
 @group(0) @binding(0) var<storage, read> x: array<f32>;
 @group(0) @binding(1) var<storage, read_write> y: array<f32>;
@@ -254,7 +282,7 @@ async function expKeepsNaN(): Promise<boolean> {
 fn main() { y[0] = exp(x[0]); }`;
   const probe: Kernel = { name: 'test/exp', code, tensors: { x: 'read', y: 'readWrite' }, params: {} };
   const data = { x: Float32Array.of(Number.NaN, 0, 0, 0), y: new Float32Array(4) };
-  const { y } = await runKernels(gpu(), data, (program, tensors) =>
+  const { y } = await runKernels(gpu, data, (program, tensors) =>
     program.run(probe, { tensors, workgroups: [1] }),
   );
   return Number.isNaN(y[0]);

@@ -68,13 +68,14 @@ const RULES: Readonly<Record<string, Rule>> = {
   'src/host/gpu': { values: ['src/host/errors.ts'] },
   'src/host/data': { values: ['src/host/errors.ts'] },
   'src/host/ops': { values: ['src/host/gpu', 'src/shaders', 'src/host/errors.ts'] },
-  // The one schema of all settings; names of activations and gates, and defaults of networks and of the gated family,
+  // The one schema of all settings; names of activations, gates and groupings, and defaults of networks and of the gated family,
   // are their owners'.
   'src/host/config.ts': {
     values: [
       'src/host/ops',
       'src/host/optimizees/layers/settings.ts',
       'src/host/optimizers/gated/settings.ts',
+      'src/host/optimizers/grouped/settings.ts',
       'src/host/errors.ts',
       'src/host/settingProblem.ts',
     ],

@@ -13,10 +13,10 @@ export function peerLines(result: Timings): string[] {
   return result.peers ? measuredLines(result, result.peers) : recordedLines(result);
 }
 
-function measuredLines(
-  { workloads }: Timings,
-  { peers, skipped }: NonNullable<BenchResult['peers']>,
-): string[] {
+function measuredLines(timings: Timings, { peers, skipped }: NonNullable<BenchResult['peers']>): string[] {
+  const workloads = timings.workloads.filter(({ name }) =>
+    peers.some((peer) => peer.workloads.some(({ workload }) => workload === name)),
+  );
   const names = workloads.map(({ name }) => name);
   const head = ['peers in this run', ...names.flatMap((name) => [name, '', 'CPU', ''])];
   const own = [
@@ -51,7 +51,8 @@ function measuredLines(
   ];
 }
 
-function recordedLines({ workloads }: Timings): string[] {
+function recordedLines(timings: Timings): string[] {
+  const workloads = timings.workloads.filter(({ name }) => RECORDED_PEERS.some((peer) => name in peer));
   const rows = RECORDED_PEERS.map((peer) => [
     peer.name,
     ...workloads.flatMap(({ name, medianMs }) => {

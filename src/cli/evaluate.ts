@@ -3,6 +3,7 @@ import { compare } from './compare.ts';
 import { learnedOf } from './contenders.ts';
 import { loadTaskData } from './data.ts';
 import { gateEpisodesFrom, gatesOfRun } from './gates.ts';
+import { groupSettings } from './groups.ts';
 import type { Values } from './options.ts';
 import { Output } from './output.ts';
 import { describeTasks, flatten, makeReport, resultOf, saveResults, sayCurves } from './reporting.ts';
@@ -60,7 +61,10 @@ export async function evaluate(path: string, name: string | undefined, values: V
           context,
           title: `Evaluation of ${file.optimizer.kind} on ${comparison.optimizeeDescription}`,
           seed,
-          settings: flatten({ task, optimizer: file.optimizer }),
+          settings: {
+            ...flatten({ task, optimizer: file.optimizer }),
+            ...groupSettings(file.optimizer, task),
+          },
           tasks: describeTasks(task, seed, tasks),
           testTasks: tasks,
           training: [],

@@ -1,3 +1,4 @@
+import { lstmVariant } from '../host/index.ts';
 import type { Values } from './options.ts';
 import { Output } from './output.ts';
 import { VERSION } from './reporting.ts';
@@ -16,17 +17,21 @@ const LIMITS = [
 /** Adapter, limits and versions. Returns the exit code. */
 export async function info(values: Values): Promise<number> {
   const output = new Output(values['json'] === true);
-  return withDevice(adapterFrom(values), output, async ({ adapter, device }) => {
+  return withDevice(adapterFrom(values), output, async (context) => {
+    const { adapter, device } = context;
+    const lstmKernels = lstmVariant(context);
     const limits = Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]]));
     const features = [...device.features].sort();
     output.say(
       `Kind: ${adapter.kind}; vendor ${adapter.vendor || 'unknown'}, architecture ${adapter.architecture || 'unknown'}`,
     );
-    output.say(`Subgroups: ${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize} lanes`);
+    output.say(
+      `Subgroups: ${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize} lanes; LSTM kernels: ${lstmKernels}`,
+    );
     output.say(`Features: ${features.join(', ')}`);
     for (const [name, value] of Object.entries(limits)) output.say(`${name}: ${value}`);
     output.say(`coordwise ${VERSION}, Node ${process.version}, ${process.platform} ${process.arch}`);
-    output.result({ version: VERSION, node: process.version, adapter, features, limits });
+    output.result({ version: VERSION, node: process.version, adapter, lstmKernels, features, limits });
     return EXIT.done;
   });
 }

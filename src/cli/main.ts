@@ -10,6 +10,7 @@ import {
   diagnoseOptions,
   evaluateOptions,
   gradientOptions,
+  TASK_NAMES,
   taskOptions,
   taskOverrides,
   trainOptions,
@@ -22,6 +23,7 @@ import { refuseEmptyNumbers, report, usageError, watchOutput } from './usage.ts'
 
 const EPILOGUE = [
   "Adapter: a real GPU, else the system's lavapipe, else the SwiftShader that npm brings; --adapter or the environment variable COORDWISE_ADAPTER insists on one.",
+  "Fashion-MNIST: Debian's package dataset-fashion-mnist, or the folder that the environment variable COORDWISE_FASHION_MNIST names.",
   'Exit codes: 0 done; 1 a run failed or a check did not hold; 2 the command line is wrong; 130 interrupted.',
 ].join('\n');
 
@@ -68,9 +70,7 @@ function parser(args: readonly string[]): Argv {
       'train [task]',
       'meta-train an optimizer into a run folder, then compare it with tuned optimizers',
       (y) => {
-        y.positional('task', { type: 'string', describe: 'quadratic, mnist or few-shot' }).options(
-          trainRunOptions,
-        );
+        y.positional('task', { type: 'string', describe: TASK_NAMES.join(', ') }).options(trainRunOptions);
         group(y, taskOptions, 'What is optimised:');
         return group(y, trainOptions, 'The optimizer and its training:')
           .example('$0 train mnist --iterations 2000', 'digits at 28x28, 784-20-10, 100 steps')
@@ -90,7 +90,7 @@ function parser(args: readonly string[]): Argv {
         y.positional('weights', { type: 'string', describe: 'a weights file or a run folder' })
           .positional('task', {
             type: 'string',
-            describe: 'quadratic, mnist or few-shot (default: what the weights were trained on)',
+            describe: `${TASK_NAMES.join(', ')} (default: what the weights were trained on)`,
           })
           .options(evaluateOptions);
         return group(y, taskOverrides, 'What is optimised, where it differs from the training:')

@@ -7,12 +7,19 @@ import {
   NETWORKS,
   type NetworkTask,
   networkLayers,
-  parseStoredConfig,
+  parseConfig,
+  type SettingName,
 } from '../host/index.ts';
 import { readFileChecked } from '../node/index.ts';
 import type { Values } from './options.ts';
 import { numbers, text } from './settings.ts';
 import { suggestion } from './suggest.ts';
+
+const EXAMPLE = 'docs/networks.md shows a network file';
+
+/** "layer 2: kernel" of the second layer's kernel. */
+const layerSetting: SettingName = ([layer, ...path]) =>
+  layer === undefined ? '' : [`layer ${Number(layer) + 1}`, ...path.map(String)].join(': ');
 
 /** The layers that a JSON file lists. */
 function readNetwork(path: string): LayerSettings[] {
@@ -21,9 +28,14 @@ function readNetwork(path: string): LayerSettings[] {
     value = JSON.parse(new TextDecoder().decode(readFileChecked(path, 'the network')));
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
-    throw new ConfigError(`${path} is not JSON: ${error.message}`, 'docs/networks.md shows a network file');
+    throw new ConfigError(`${path} is not JSON: ${error.message}`, EXAMPLE);
   }
-  return parseStoredConfig(layersSchema, value, path);
+  try {
+    return parseConfig(layersSchema, value, path, layerSetting);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    throw new ConfigError(error.message, EXAMPLE, { cause: error });
+  }
 }
 
 /** A network by its name, or out of a file. */

@@ -7,7 +7,7 @@ export type Values = Readonly<Record<string, unknown>>;
 
 type OptionTable = Readonly<Record<string, Options>>;
 
-export const TASK_NAMES = ['quadratic', 'mnist', 'convnet', 'few-shot'] as const;
+export const TASK_NAMES = ['quadratic', 'mnist', 'fashion-mnist', 'convnet', 'few-shot'] as const;
 export const COMMANDS = ['demo', 'train', 'evaluate', 'diagnose', 'gradient', 'info'] as const;
 
 const numeric = { type: 'number', requiresArg: true } as const;
@@ -24,7 +24,7 @@ export const taskOptions = {
   dataset: {
     ...text,
     describe:
-      'few-shot: glyphs (characters) or sine; convnet: mnist (default few-shot glyphs, convnet mnist)',
+      'few-shot: glyphs (characters) or sine; convnet: mnist or fashion-mnist (default few-shot glyphs, convnet mnist)',
   },
   ways: { ...numeric, describe: 'few-shot, glyphs: classes of an episode (default 5)' },
   shots: { ...numeric, describe: 'few-shot: examples to learn from, of each class (default 1, sine 10)' },
@@ -50,7 +50,7 @@ export const taskOptions = {
     ...text,
     describe: `networks: ${ACTIVATIONS.join(', ')} (default mnist sigmoid, few-shot relu)`,
   },
-  batch: { ...numeric, describe: 'mnist: examples in a minibatch (default 128)' },
+  batch: { ...numeric, describe: 'mnist, fashion-mnist, convnet: examples in a minibatch (default 128)' },
   initial: {
     ...text,
     describe:
@@ -74,7 +74,7 @@ export const trainOptions = {
   hidden: { ...numeric, describe: 'units of an LSTM layer (default 20)' },
   controller: {
     ...text,
-    describe: 'gated: what the gates see, direct inputs or an lstm on them (default lstm)',
+    describe: 'gated: what the gates see, direct inputs or an lstm on them (default lstm, few-shot direct)',
   },
   'forget-gate': { ...text, describe: 'gated: learned, or the number it is fixed at (default by optimizer)' },
   'input-gate': { ...text, describe: 'gated: learned, or the number it is fixed at (default by optimizer)' },
@@ -85,6 +85,11 @@ export const trainOptions = {
     describe: 'gated: a gate is fed its own past pre-sigmoid or after the sigmoid (default pre-sigmoid)',
   },
   'learn-theta0': { type: 'boolean', describe: 'gated: learn the starting point too (default: in few-shot)' },
+  groups: {
+    ...text,
+    describe:
+      'weights of their own for each of the kinds of layers, or of the layers (default: one set of weights for all)',
+  },
   'second-derivatives': {
     type: 'boolean',
     describe:

@@ -87,6 +87,7 @@ export function describeTasks(task: TaskConfig, seed: number, tasks: number): st
     images: 'images of the test set and starting points',
     glyphs: 'characters and fonts of the test split',
     sine: 'new amplitudes, phases and points',
+    own: 'new problems and starting points',
   }[task.kind];
   const kind = isEpisode(task) ? 'episodes' : 'tasks';
   const losses = isEpisode(task) ? '; losses are those on the query set' : '';
@@ -113,12 +114,20 @@ export function saveResults(
   folder.writeText('report.html', html);
 }
 
-/** Nested settings as one level of names for people: task.hidden = 20. */
+/** A list in a few words: numbers as they are while they are few, layers by what they hold. */
+function listText(items: readonly unknown[]): string {
+  if (items.some((item) => typeof item === 'object' && item !== null)) {
+    return items.map((item) => Object.values(item as object).join(' ')).join(', ');
+  }
+  return items.length > 8 ? `${items.length} numbers` : items.join(', ');
+}
+
+/** Nested settings as one level of names for people: task.batch = 128. */
 export function flatten(value: object, prefix = ''): Record<string, string | number | boolean> {
   const flat: Record<string, string | number | boolean> = {};
   for (const [key, item] of Object.entries(value) as [string, unknown][]) {
     const name = prefix === '' ? key : `${prefix}.${key}`;
-    if (Array.isArray(item)) flat[name] = item.length > 8 ? `${item.length} numbers` : item.join(', ');
+    if (Array.isArray(item)) flat[name] = listText(item);
     else if (typeof item === 'object' && item !== null) Object.assign(flat, flatten(item, name));
     else flat[name] = item === null ? 'none' : (item as string | number | boolean);
   }

@@ -1,6 +1,8 @@
 import {
   ConfigError,
   evaluationSchema,
+  GROUPINGS,
+  groupNames,
   HAND_DESIGNED,
   type HandDesignedName,
   isEpisode,
@@ -10,6 +12,7 @@ import {
   settingPath,
   type TaskConfig,
   type TrainConfig,
+  taskGroups,
   taskParameters,
   trainSchema,
 } from '../host/index.ts';
@@ -26,6 +29,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   'optimizer.outputScale': 'output-scale',
   metaLearningRate: 'learning-rate',
   lossWeights: 'loss-weights',
+  'optimizer.groups': 'groups',
   'optimizer.gateFeedback': 'gate-feedback',
   'optimizer.gates.forget': 'forget-gate',
   'optimizer.gates.input': 'input-gate',
@@ -133,6 +137,18 @@ function gateFrom(values: Values, name: string): unknown {
   );
 }
 
+/** The groups of the task's parameters that get weights of their own. */
+function groupsFrom(values: Values, task: TaskConfig): unknown {
+  const by = text(values, 'groups');
+  if (by === undefined) return undefined;
+  const known = GROUPINGS.find((grouping) => grouping === by);
+  if (known) return { by, names: groupNames(known, taskGroups(task) ?? []) };
+  throw new ConfigError(
+    `--groups is ${JSON.stringify(by)}${suggestion(by, GROUPINGS)}, but must be one of: ${GROUPINGS.join(', ')}`,
+    'for example --groups kinds, or leave it out for one set of weights',
+  );
+}
+
 /** Flags that only some optimizers have, with what they set. */
 function optimizerFlags(kind: string, task: TaskConfig, values: Values): Record<string, unknown> {
   const own: Record<'l2l' | 'gated', Record<string, unknown>> = {
@@ -169,18 +185,19 @@ function optimizerFlags(kind: string, task: TaskConfig, values: Values): Record<
   });
   return {
     gates,
-    controller: gated['controller'],
+    controller: gated['controller'] ?? (isEpisode(task) ? FEW_SHOT.controller : undefined),
     gateFeedback: gated['gate-feedback'],
     theta0Parameters: (gated['learn-theta0'] ?? isEpisode(task)) ? taskParameters(task) : undefined,
   };
 }
 
 /**
- * What few-shot training is without flags: Ravi & Larochelle's, with a learned theta_0 and an unroll that is the whole
- * episode.
+ * What few-shot training is without flags: Ravi & Larochelle's, with a learned theta_0, gates as in their equations, and
+ * an unroll that is the whole episode.
  */
 const FEW_SHOT = {
   optimizer: 'meta-lstm',
+  controller: 'direct',
   steps: 8,
   training: { tasks: 16, metaLearningRate: 0.001, clip: 0.25, lossWeights: 'final' },
   validationTasks: 100,
@@ -211,6 +228,7 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
       kind,
       hidden: number(values, 'hidden'),
       preprocess: preprocessFrom(values),
+      groups: groupsFrom(values, task),
       ...optimizerFlags(kind, task, values),
     }),
     ...fewShot?.training,

@@ -23,6 +23,7 @@ const SETTINGS_OF: Readonly<Record<TaskKind, Readonly<Record<string, string>>>> 
   images: { dataset: 'dataset', resolution: 'resolution', batch: 'batch', ...NETWORK },
   glyphs: { ...EPISODE, ways: 'ways', turned: 'turned', resolution: 'resolution', ...NETWORK },
   sine: { ...EPISODE, ...NETWORK },
+  own: {},
 };
 
 /** What the datasets of `few-shot` are as kinds of task. */
@@ -51,6 +52,12 @@ function flagValue(values: Values, flag: string): unknown {
 
 function nameOf(task: TaskConfig): TaskName {
   if (task.kind === 'quadratic') return 'quadratic';
+  if (task.kind === 'own') {
+    throw new ConfigError(
+      `these weights were trained on ${task.name}, which is a program's own problem and not a task of the command line`,
+      `name the task to run them on: ${TASK_NAMES.join(', ')}`,
+    );
+  }
   return task.kind === 'images' ? task.dataset : 'few-shot';
 }
 
@@ -128,7 +135,7 @@ export function taskFrom(name: string | undefined, values: Values, base?: TaskCo
   const start = base?.kind === kind ? base : {};
   const task = { ...start, ...settings, ...given(Object.fromEntries(flags)) };
   const plain = parse(task);
-  if (plain.kind === 'quadratic') return plain;
+  if (plain.kind === 'quadratic' || plain.kind === 'own') return plain;
   const layers = layersFrom(values, plain, plain.kind === 'sine' ? 1 : plain.resolution);
   return layers ? parse({ ...task, layers }) : plain;
 }

@@ -11,6 +11,7 @@ import { compare } from './compare.ts';
 import { learnedOf } from './contenders.ts';
 import { loadTaskData } from './data.ts';
 import { gateEpisodesFrom, gatesOfRun } from './gates.ts';
+import { groupSettings } from './groups.ts';
 import { taskOptions, trainOptions, type Values } from './options.ts';
 import { Output } from './output.ts';
 import { describeTasks, flatten, makeReport, resultOf, saveResults, sayCurves } from './reporting.ts';
@@ -163,7 +164,7 @@ async function trainAndReport(
       context,
       title: `${config.optimizer.kind} learns to optimise: ${comparison.optimizeeDescription}`,
       seed: config.seed,
-      settings: flatten(config),
+      settings: { ...flatten(config), ...groupSettings(config.optimizer, config.task) },
       tasks: describeTasks(config.task, config.seed, testTasks),
       testTasks,
       training: run.training,

@@ -15,6 +15,7 @@ import {
 import type { RunFolder } from '../node/index.ts';
 import type { TrainingPoint, ValidationPoint } from '../report/data.ts';
 import { formatBytes } from '../report/terminal.ts';
+import { describeGroups } from './groups.ts';
 import type { Output } from './output.ts';
 import { requireMemory } from './session.ts';
 import { EXIT } from './usage.ts';
@@ -43,6 +44,8 @@ export async function trainRun(
     `Task: ${unroll.optimizee.description}; ${unroll.optimizee.parameters} parameters, ${config.tasks} at once`,
   );
   output.say(`Optimizer: ${optimizer.description}; ${optimizer.weightCount} weights`);
+  const groups = describeGroups(config.optimizer, unroll.optimizee.groups);
+  if (groups !== undefined) output.say(`Groups: ${groups}`);
   output.say(
     `Memory: ${formatBytes(run.bytes)} on the device (${run.bytes} bytes in tensors and readback; 256 more a kernel dispatch)`,
   );

@@ -3,7 +3,9 @@ import {
   ConfigError,
   CoordwiseError,
   decodeWeights,
+  requireGroups,
   type TaskConfig,
+  taskGroups,
   taskParameters,
   type WeightsFile,
 } from '../host/index.ts';
@@ -44,13 +46,15 @@ function withoutTheta0(file: WeightsFile): WeightsFile {
 }
 
 /**
- * A learned theta_0 is a starting point for one architecture.
- * @throws ConfigError where the task has another number of parameters.
+ * A learned theta_0 is a starting point for one architecture, and weights by groups are for tasks that have the groups.
+ * @throws ConfigError where the task has another number of parameters, or other groups.
  */
 export function requireSameArchitecture(
   { file: { optimizer }, source }: Pick<ReadWeights, 'file' | 'source'>,
   task: TaskConfig,
 ): void {
+  const groups = taskGroups(task);
+  if (optimizer.groups && groups) requireGroups(optimizer.groups, groups);
   const learned = 'theta0Parameters' in optimizer ? optimizer.theta0Parameters : undefined;
   const parameters = taskParameters(task);
   if (learned === undefined || learned === parameters) return;

@@ -2,8 +2,9 @@ import * as z from 'zod';
 import { ConfigError, FileFormatError } from './errors.ts';
 import { ACTIVATIONS } from './ops/activation.ts';
 import { GATE_FEEDBACKS } from './ops/gated.ts';
-import { denseLayers } from './optimizees/layers/settings.ts';
+import { BATCH_NORM, denseLayers } from './optimizees/layers/settings.ts';
 import { CONTROLLERS, GATED_DEFAULTS, type GatedName } from './optimizers/gated/settings.ts';
+import { GROUPINGS } from './optimizers/grouped/settings.ts';
 import { type SettingName, settingPath, settingProblem } from './settingProblem.ts';
 
 /** Settings of everything a run can be made of: parsed once, at the edge, and plain data from there on. */
@@ -13,7 +14,7 @@ const count = (most: number) => z.int().min(1).max(most);
 const between = (least: number, most: number) => z.number().min(least).max(most);
 const scale = z.number().nonnegative().max(100);
 
-export const DATASETS = ['mnist'] as const;
+export const DATASETS = ['mnist', 'fashion-mnist'] as const;
 
 export const quadraticTask = z.strictObject({
   kind: z.literal('quadratic'),
@@ -43,7 +44,11 @@ export const layerSchema = z.discriminatedUnion('kind', [
     size: count(1024).default(2),
     stride: count(1024).default(2),
   }),
-  z.strictObject({ kind: z.literal('batch-norm') }),
+  z.strictObject({
+    kind: z.literal('batch-norm'),
+    statistics: z.enum(['batch', 'running']).default(BATCH_NORM.statistics),
+    momentum: between(0, 1).default(BATCH_NORM.momentum),
+  }),
   z.strictObject({ kind: z.literal('activation'), function: z.enum(ACTIVATIONS) }),
 ]);
 
@@ -86,12 +91,26 @@ export const sineTask = z.strictObject({
   initial: initialValues.default({ kind: 'pytorch' }),
 });
 
-export const taskSchema = z.discriminatedUnion('kind', [quadraticTask, imagesTask, glyphsTask, sineTask]);
+/** A problem that the program at hand brings itself: its tasks come as data, and the settings say which it is. */
+export const ownTask = z.strictObject({
+  kind: z.literal('own'),
+  name: z.string().min(1).max(200),
+  /** N: parameters of one task. */
+  parameters: count(1_000_000_000),
+});
+
+export const taskSchema = z.discriminatedUnion('kind', [
+  quadraticTask,
+  imagesTask,
+  glyphsTask,
+  sineTask,
+  ownTask,
+]);
 export type TaskConfig = z.infer<typeof taskSchema>;
 export type GlyphsTask = z.infer<typeof glyphsTask>;
 export type SineTask = z.infer<typeof sineTask>;
 /** A task that trains a network. */
-export type NetworkTask = Exclude<TaskConfig, { readonly kind: 'quadratic' }>;
+export type NetworkTask = Exclude<TaskConfig, { readonly kind: 'quadratic' | 'own' }>;
 
 /** Whether a task is an episode with a support and a query set: it is judged on the query set after its last step. */
 export function isEpisode(task: TaskConfig): task is GlyphsTask | SineTask {
@@ -104,6 +123,25 @@ export const preprocessSchema = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('clamp'), k: between(0.001, 60) }),
 ]);
 
+/**
+ * Groups of parameters with weights of their own: by kind of layer or by layer, and the names of those that there are.
+ * Where the parameters of a group lie follows from the task.
+ */
+const groupsSetting = z
+  .strictObject({
+    by: z.enum(GROUPINGS),
+    names: z
+      .array(z.string().regex(/^[a-z][a-z0-9-]*$/))
+      .min(1)
+      .max(128),
+  })
+  .superRefine(({ names }, context) => {
+    const twice = names.find((name, index) => names.indexOf(name) !== index);
+    if (twice === undefined) return;
+    context.addIssue({ code: 'custom', path: ['names'], message: `holds ${twice} twice` });
+  })
+  .optional();
+
 /** Units of an LSTM layer at the most: 16 units' weights must fit one uniform binding (src/host/ops/lstm.ts). */
 const MOST_UNITS = { first: 253, stacked: 127, controller: 251 };
 
@@ -114,6 +152,7 @@ export const l2lOptimizer = z
     hidden: count(MOST_UNITS.first).default(20),
     preprocess: preprocessSchema.default({ kind: 'log-sign', p: 10 }),
     outputScale: between(1e-6, 1000).default(0.1),
+    groups: groupsSetting,
   })
   .superRefine(({ layers, hidden }, context) => {
     if (layers < 2 || hidden <= MOST_UNITS.stacked) return;
@@ -130,7 +169,7 @@ const gate = z.union([z.literal('learned'), z.strictObject({ fixed: between(-1e6
 function gatedOptimizer<Name extends GatedName>(kind: Name) {
   const { gates, controller, hidden, gateFeedback, preprocess } = GATED_DEFAULTS[kind];
   const { momentumForget, momentumInput } = gates;
-  return z.strictObject({
+  const settings = z.strictObject({
     kind: z.literal(kind),
     gates: z
       .strictObject({
@@ -146,6 +185,12 @@ function gatedOptimizer<Name extends GatedName>(kind: Name) {
     preprocess: preprocessSchema.default(preprocess),
     /** Parameters of the learned theta_0; absent where tasks start as they are drawn. */
     theta0Parameters: count(1_000_000_000).optional(),
+    groups: groupsSetting,
+  });
+  return settings.superRefine(({ groups, gates }, context) => {
+    if (!groups || Object.values(gates).includes('learned')) return;
+    const message = `is by ${groups.by}, but no gate is learned, so that groups would have no weights`;
+    context.addIssue({ code: 'custom', path: ['groups'], message });
   });
 }
 
@@ -220,7 +265,11 @@ export const trainSchema = z
     }
     if (config.coordinateSample < 1) {
       const theta0 = 'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters;
-      const why = config.secondDerivatives ? 'second derivatives' : theta0 ? 'a learned theta_0' : undefined;
+      const why = config.secondDerivatives
+        ? 'second derivatives'
+        : theta0
+          ? 'a learned theta_0'
+          : config.optimizer.groups && 'groups of parameters';
       if (why) complain(['coordinateSample'], `is ${config.coordinateSample}, but must be 1 with ${why}`);
     }
     const weights = config.lossWeights;

@@ -2,12 +2,12 @@
 export * from './config.ts';
 export * from './data/glyphs.ts';
 export { averagePool, type ImageSet } from './data/images.ts';
-export { minibatchIndices, type TaskList, taskKeys } from './data/threefry.ts';
+export { minibatchIndices, ownStream, type TaskList, taskKeys } from './data/threefry.ts';
 export * from './errors.ts';
 export { type AdapterSummary, type ContextOptions, GpuContext, openContext } from './gpu/context.ts';
 export * from './gpu/errors.ts';
 export type { Kernel } from './gpu/kernel.ts';
-export { Program } from './gpu/program.ts';
+export { type Dispatch, Program } from './gpu/program.ts';
 export { readTensors, submit, writeTensor } from './gpu/readback.ts';
 export { Tensor, TensorPool, wrapBuffer } from './gpu/tensor.ts';
 export { type Best, type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './io/checkpoint.ts';
@@ -43,8 +43,12 @@ export {
   episodeSizes,
   type GlyphSplits,
   type ImageSplits,
+  type OwnProblem,
+  type OwnSplits,
+  ownTasks,
   splitTaskData,
   type TaskData,
+  taskGroups,
   taskLayers,
   taskParameters,
 } from './meta/tasks.ts';
@@ -59,7 +63,13 @@ export {
 } from './meta/tune.ts';
 export { Unroll, type UnrollOptions } from './meta/unroll.ts';
 export { ACTIVATIONS, type Activation } from './ops/activation.ts';
-export { coordinatesOf } from './ops/coordinates.ts';
+export { coordinatesOf, type ParameterGroup } from './ops/coordinates.ts';
+export { LSTM_VARIANTS, type LstmVariant, lstmVariant } from './ops/lstmVariants.ts';
+export { recordNormal, recordUniform, THREEFRY_WGSL } from './ops/random.ts';
+export { recordReduceRows } from './ops/reduce.ts';
+export { conv2dLayer } from './optimizees/layers/conv2d.ts';
+export { denseLayer } from './optimizees/layers/dense.ts';
+export type { Layer, Shape } from './optimizees/layers/layer.ts';
 export {
   asMlp,
   denseLayers,
@@ -68,8 +78,12 @@ export {
   type NetworkName,
   networkLayers,
 } from './optimizees/layers/settings.ts';
+export type { Optimizee, QueryFace, TaskTensors } from './optimizees/optimizee.ts';
 export { createLearned, weightBlocksOf } from './optimizers/create.ts';
 export { GATED_NAMES, type GatedName } from './optimizers/gated/settings.ts';
+export { groupNames, requireGroups } from './optimizers/grouped/groups.ts';
+export { GROUPINGS, type Grouping, type GroupSettings } from './optimizers/grouped/settings.ts';
+export { type GroupSize, groupSizes } from './optimizers/grouped/weights.ts';
 export {
   createHandDesigned,
   HAND_DESIGNED,

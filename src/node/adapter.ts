@@ -1,6 +1,6 @@
 import { constants, homedir, tmpdir } from 'node:os';
 import { ConfigError } from '../host/errors.ts';
-import { type GpuContext, openContext } from '../host/gpu/context.ts';
+import { type ContextOptions, type GpuContext, openContext } from '../host/gpu/context.ts';
 import { NoAdapterError } from '../host/gpu/errors.ts';
 import { unpackSwiftShader } from './swiftshader.ts';
 import { sleepyWait } from './wait.ts';
@@ -23,15 +23,18 @@ const instances: GPU[] = [];
  * `choice` (or COORDWISE_ADAPTER) insists on one kind; nothing else is then tried.
  * @throws NoAdapterError when there is none, with what to install.
  */
-export async function openNodeContext(choice: AdapterChoice = adapterFromEnvironment()): Promise<GpuContext> {
+export async function openNodeContext(
+  choice: AdapterChoice = adapterFromEnvironment(),
+  options: Pick<ContextOptions, 'subgroups'> = {},
+): Promise<GpuContext> {
   if (process.platform === 'linux' && instances.length === 0) await prepareVulkan(choice);
   const { create, globals } = await import('webgpu');
   Object.assign(globalThis, globals);
-  const open = async (options: string[]): Promise<GpuContext | undefined> => {
-    const gpu = create(options);
+  const open = async (flags: string[]): Promise<GpuContext | undefined> => {
+    const gpu = create(flags);
     instances.push(gpu);
     try {
-      return await openContext(gpu, { wait: sleepyWait });
+      return await openContext(gpu, { ...options, wait: sleepyWait });
     } catch (error) {
       if (error instanceof NoAdapterError) return undefined;
       throw error;

@@ -1,6 +1,6 @@
 import type { LossCurve, TrainingPoint, ValidationPoint } from './data.ts';
 import { escapeMarkup, formatCount, formatDiverged, formatLoss, formatPlusMinus } from './format.ts';
-import { lastStep, milestones, rankCurves } from './rank.ts';
+import { finalHead, lastStep, milestones, rankCurves } from './rank.ts';
 import { runningMedian, thin } from './sample.ts';
 import { type CurveStyle, curveStyles, THEMES } from './style.ts';
 
@@ -28,7 +28,7 @@ export function resultTable(curves: readonly LossCurve[], caption: string): stri
   });
   const heads = [
     header('Optimizer', 'col'),
-    header(`Loss at step ${formatCount(last)}`, 'col'),
+    header(capitalised(finalHead(curves)), 'col'),
     header('Spread', 'col'),
     header('Sum of losses', 'col'),
     ...(timed ? [header('Steps/s', 'col')] : []),
@@ -129,6 +129,10 @@ export function plainTable(
   );
   const names = heads.map((head) => header(escapeMarkup(head), 'col'));
   return table(names, lines, '', label);
+}
+
+function capitalised(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 function ranked(curves: readonly LossCurve[]): { curve: LossCurve; style: CurveStyle | undefined }[] {

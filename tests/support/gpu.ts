@@ -1,5 +1,5 @@
 import { afterAll, beforeAll } from 'vitest';
-import type { GpuContext } from '../../src/host/gpu/context.ts';
+import type { ContextOptions, GpuContext } from '../../src/host/gpu/context.ts';
 import { Program } from '../../src/host/gpu/program.ts';
 import { readTensors, submit, writeTensor } from '../../src/host/gpu/readback.ts';
 import { type Tensor, TensorPool } from '../../src/host/gpu/tensor.ts';
@@ -12,10 +12,10 @@ export type Values = Float32Array | Uint32Array;
  * Opens one device for all tests of a file and gives it back after the last. Call it once, at the top of the
  * file; the function it returns is for use inside tests.
  */
-export function gpuForThisFile(): () => GpuContext {
+export function gpuForThisFile(options: Pick<ContextOptions, 'subgroups'> = {}): () => GpuContext {
   let opened: GpuContext | undefined;
   beforeAll(async () => {
-    opened = await openNodeContext();
+    opened = await openNodeContext(undefined, options);
   });
   afterAll(() => opened?.destroy());
   return () => {

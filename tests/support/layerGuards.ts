@@ -2,9 +2,9 @@ import {
   batchNormBackwardInputKernel,
   batchNormBackwardWeightsKernel,
   batchNormForwardKernel,
-  batchNormForwardRunningKernel,
   batchNormMeansKernel,
   batchNormRBackwardInputKernel,
+  batchNormResetRunningKernel,
   batchNormRForwardKernel,
   batchNormRSumsKernel,
   batchNormStatisticsChunksKernel,
@@ -78,13 +78,14 @@ export const layerGuards = [
     written: { gradient: 6 },
   },
   { kernel: batchNormForwardKernel, params: elements, written: { y: 3 * 5 * 4 } },
-  { kernel: batchNormForwardRunningKernel, params: elements, written: { y: 3 * 5 * 4 } },
   { kernel: batchNormBackwardInputKernel, params: elements, written: { dx: 3 * 5 * 4 } },
   { kernel: batchNormRForwardKernel, params: elements, written: { ry: 3 * 5 * 4 } },
   { kernel: batchNormRBackwardInputKernel, params: elements, written: { rdx: 3 * 5 * 4 } },
   {
     kernel: batchNormUpdateRunningKernel,
     params: { count: 5, momentum: 0.1, unbiased: 1.5 },
-    written: { mean: 5, variance: 5 },
+    // Eight numbers a channel, of which the statistics are the first two.
+    written: { running: 4 * 8 + 2 },
   },
+  { kernel: batchNormResetRunningKernel, params: { count: 5 }, written: { running: 10 } },
 ] as const;

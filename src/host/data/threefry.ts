@@ -47,6 +47,17 @@ export const STREAMS = {
   coordinateSample: 11 << 24,
 } as const;
 
+/**
+ * Streams for problems that a program brings itself, as many as 128: no stream of STREAMS is among them.
+ * @throws RangeError where `index` is no whole number from 0 to 127
+ */
+export function ownStream(index: number): number {
+  if (!Number.isInteger(index) || index < 0 || index > 127) {
+    throw new RangeError(`stream ${index} of a program's own problem is not from 0 to 127`);
+  }
+  return (128 + index) * 2 ** 24;
+}
+
 /** Which list of tasks a key belongs to. Lists never share a key. */
 export type TaskList = 'train' | 'validation' | 'test';
 const LISTS: Record<TaskList, number> = { train: 0, validation: 1, test: 2 };

@@ -19,6 +19,8 @@ export interface ContextOptions {
    * JavaScript thread, so Node passes a wait that sleeps between polls (see src/node/wait.ts).
    */
   readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
+  /** false: no kernel that uses subgroups is chosen. Default: wherever they gain. */
+  readonly subgroups?: boolean;
 }
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|warp/i;
@@ -38,6 +40,8 @@ export class GpuContext {
   readonly adapter: AdapterSummary;
   readonly paramsLayout: GPUBindGroupLayout;
   readonly wait: <T>(promise: Promise<T>) => Promise<T>;
+  /** Lanes of every subgroup; 0 where that is not known beforehand, or where subgroups shall not be used. */
+  readonly subgroupLanes: number;
   readonly #pipelines = new Map<string, Promise<CompiledKernel>>();
   #failure: CoordwiseError | undefined;
 
@@ -45,6 +49,8 @@ export class GpuContext {
     this.device = device;
     this.adapter = adapter;
     this.wait = options.wait ?? ((promise) => promise);
+    const fixed = device.features.has('subgroups') && adapter.subgroupMinSize === adapter.subgroupMaxSize;
+    this.subgroupLanes = fixed && options.subgroups !== false ? adapter.subgroupMinSize : 0;
     this.paramsLayout = device.createBindGroupLayout({
       label: 'params',
       entries: [

@@ -16,6 +16,8 @@ export interface Kernel {
   readonly name: string;
   readonly code: string;
   readonly libraries?: readonly string[];
+  /** Extensions of WGSL it needs; their features must be among the device's. */
+  readonly enables?: readonly 'subgroups'[];
   readonly tensors: Readonly<Record<string, Access>>;
   readonly params: Readonly<Record<string, ParamType>>;
 }
@@ -29,13 +31,14 @@ const BUFFER_TYPES: Record<Access, GPUBufferBindingType> = {
   uniform: 'uniform',
 };
 
-/** The text handed to the compiler: constants, libraries, then the kernel's own file. */
+/** The text handed to the compiler: extensions, constants, libraries, then the kernel's own file. */
 export function kernelSource(
   kernel: Kernel,
   constants: KernelConstants,
 ): { text: string; firstLine: number } {
   const prelude = Object.entries(constants).map(([name, value]) => `const ${name}: u32 = ${value >>> 0};`);
-  const before = [...prelude, ...(kernel.libraries ?? [])].join('\n');
+  const enables = (kernel.enables ?? []).map((name) => `enable ${name};`);
+  const before = [...enables, ...prelude, ...(kernel.libraries ?? [])].join('\n');
   const head = before === '' ? '' : `${before}\n`;
   return { text: head + kernel.code, firstLine: head.split('\n').length };
 }

@@ -49,6 +49,11 @@ export class Program {
     this.label = label;
   }
 
+  /** The device it runs on; kernels that have variants are chosen by it. */
+  get context(): GpuContext {
+    return this.#context;
+  }
+
   /** Number of kernel dispatches one run of the program takes. */
   get dispatches(): number {
     return this.#steps.filter((step) => step.type === 'kernel').length;

@@ -1,10 +1,9 @@
 import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
-import { type Coordinates, coordinateTensor } from '../ops/coordinates.ts';
+import { type Coordinates, coordinateTensor, type ParameterGroup } from '../ops/coordinates.ts';
 import { recordSummary, SUMMARY_AXES, SUMMARY_CHUNKS, type SummaryKind } from '../ops/summary.ts';
 import { recordAxpy, recordFill } from '../ops/vector.ts';
-import type { ParameterGroup } from '../optimizees/optimizee.ts';
 import type { BoundOptimizer, GateRows, Observable } from '../optimizers/optimizer.ts';
 
 /** What is recorded of every group of parameters: a gate, or the size of the updates. */

@@ -2,7 +2,7 @@ import type { OptimizerConfig, TaskConfig } from '../config.ts';
 import type { TaskList } from '../data/threefry.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { ReadbackRing, submit, writeTensor } from '../gpu/readback.ts';
-import type { ParameterGroup } from '../optimizees/optimizee.ts';
+import type { ParameterGroup } from '../ops/coordinates.ts';
 import { createLearned } from '../optimizers/create.ts';
 import { MOST_COORDINATES, unrollSteps } from './evaluator.ts';
 import { GateTables, QUANTILE_LEVELS, type RecordedSummary } from './gateTables.ts';

@@ -1,5 +1,5 @@
+import type { ParameterGroup } from '../ops/coordinates.ts';
 import { SUMMARY_AXES, type SummaryAxis, type SummaryKind } from '../ops/summary.ts';
-import type { ParameterGroup } from '../optimizees/optimizee.ts';
 import type { GateRecorder } from './gateRecorder.ts';
 
 /** Shares of the values that lie below the recorded quantiles. */

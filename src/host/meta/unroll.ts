@@ -32,7 +32,7 @@ export interface UnrollOptions {
   /**
    * Share of the coordinates that go backward, drawn anew every unroll: an unbiased estimate of the meta-gradient in
    * about this share of the time and memory of the backward pass. 1, the default, takes all. First order only, and not
-   * with a learned theta_0, which every coordinate adds to.
+   * with a learned theta_0, which every coordinate adds to, or with groups of parameters.
    */
   readonly coordinateSample?: number;
   /** Also measure every theta_t, or the last one alone, on the query set, where tasks have one: `query`. */
@@ -115,6 +115,7 @@ export class Unroll {
     this.#bound = optimizer.bind({
       pool,
       coordinates,
+      groups: this.optimizee.groups,
       steps,
       training: keeps,
       secondDerivatives,
@@ -267,11 +268,13 @@ function requireSampling({
     ? 'second derivatives go through all coordinates of a task'
     : optimizer.theta0 || startAdjoint
       ? 'the gradient of theta_0 has an entry for every coordinate'
-      : undefined;
+      : optimizer.groupNames
+        ? 'a sample does not keep to the groups of parameters that have weights of their own'
+        : undefined;
   if (reason === undefined) return;
   throw new ConfigError(
     `coordinates cannot be sampled here: ${reason}`,
-    'train in first order without a learned theta_0, or on all coordinates',
+    'train in first order without a learned theta_0 and without groups, or on all coordinates',
   );
 }
 

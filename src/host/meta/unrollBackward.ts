@@ -144,14 +144,17 @@ export class UnrollBackward {
 
 function planSecondOrder(options: BackwardOptions, face: BackwardFace): SecondOrder {
   const { pool, coordinates, optimizee, optimizer } = options;
-  const refuse = (what: string) =>
+  const refuse = (what: string, otherwise = '') =>
     new ConfigError(
       `${what} has no second derivatives`,
-      'train it in first order: leave second derivatives off',
+      `train it in first order: leave second derivatives off${otherwise}`,
     );
   const { inputAdjoints } = face;
   if (!inputAdjoints) throw refuse(`the optimizer ${optimizer.description}`);
-  if (!optimizee.recordHessianVector) throw refuse(`the optimizee ${optimizee.description}`);
+  if (!optimizee.recordHessianVector) {
+    const otherwise = ', or give it R-kernels (recordHessianVector)';
+    throw refuse(`the optimizee ${optimizee.description}`, otherwise);
+  }
   return {
     inputAdjoints,
     product: coordinateTensor(pool, 'Hessian-vector product', coordinates),

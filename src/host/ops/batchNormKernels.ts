@@ -1,9 +1,9 @@
 import backwardInputCode from '../../shaders/batchNorm/backwardInput.wgsl?raw';
 import backwardWeightsCode from '../../shaders/batchNorm/backwardWeights.wgsl?raw';
 import forwardCode from '../../shaders/batchNorm/forward.wgsl?raw';
-import forwardRunningCode from '../../shaders/batchNorm/forwardRunning.wgsl?raw';
 import meansCode from '../../shaders/batchNorm/means.wgsl?raw';
 import rBackwardInputCode from '../../shaders/batchNorm/rBackwardInput.wgsl?raw';
+import resetRunningCode from '../../shaders/batchNorm/resetRunning.wgsl?raw';
 import rForwardCode from '../../shaders/batchNorm/rForward.wgsl?raw';
 import rSumsCode from '../../shaders/batchNorm/rSums.wgsl?raw';
 import statisticsCode from '../../shaders/batchNorm/statistics.wgsl?raw';
@@ -65,14 +65,6 @@ export const batchNormForwardKernel: Kernel = {
   params: elementParams,
 };
 
-export const batchNormForwardRunningKernel: Kernel = {
-  name: 'batchNorm/forwardRunning',
-  code: forwardRunningCode,
-  libraries,
-  tensors: { theta: 'read', x: 'read', mean: 'read', variance: 'read', y: 'readWrite' },
-  params: elementParams,
-};
-
 export const batchNormBackwardInputKernel: Kernel = {
   name: 'batchNorm/backwardInput',
   code: backwardInputCode,
@@ -111,6 +103,14 @@ export const batchNormUpdateRunningKernel: Kernel = {
   name: 'batchNorm/updateRunning',
   code: updateRunningCode,
   libraries,
-  tensors: { moments: 'read', mean: 'readWrite', variance: 'readWrite' },
+  tensors: { moments: 'read', running: 'readWrite' },
   params: { count: 'u32', momentum: 'f32', unbiased: 'f32' },
+};
+
+export const batchNormResetRunningKernel: Kernel = {
+  name: 'batchNorm/resetRunning',
+  code: resetRunningCode,
+  libraries,
+  tensors: { running: 'readWrite' },
+  params: { count: 'u32' },
 };

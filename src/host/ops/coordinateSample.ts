@@ -1,6 +1,7 @@
 import axpyCode from '../../shaders/coordinateSample/axpy.wgsl?raw';
 import drawCode from '../../shaders/coordinateSample/draw.wgsl?raw';
 import gatherCode from '../../shaders/coordinateSample/gather.wgsl?raw';
+import scatterCode from '../../shaders/coordinateSample/scatter.wgsl?raw';
 import threefryCode from '../../shaders/lib/threefry.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
@@ -20,6 +21,13 @@ export const coordinateSampleGatherKernel: Kernel = {
   code: gatherCode,
   tensors: { indices: 'read', source: 'read', target_: 'readWrite' },
   params: { count: 'u32', sourceStride: 'u32', targetStride: 'u32' },
+};
+
+export const coordinateSampleScatterKernel: Kernel = {
+  name: 'coordinateSample/scatter',
+  code: scatterCode,
+  tensors: { indices: 'read', source: 'read', target_: 'readWrite' },
+  params: { count: 'u32', sourceStride: 'u32', targetStride: 'u32', firstRow: 'u32' },
 };
 
 export const coordinateSampleAxpyKernel: Kernel = {
@@ -61,6 +69,25 @@ export function recordSampleGather(
   program.run(coordinateSampleGatherKernel, {
     tensors: { indices, source, target_: target },
     params: { count: sampled.count, sourceStride, targetStride },
+    workgroups: [groupsOf64(sampled.count), target.length / targetStride],
+  });
+}
+
+/**
+ * The other way: target [rows, M] at the sampled coordinates = rows of source [.., M'] from `firstRow` on; the other
+ * coordinates of target are left alone.
+ */
+export function recordSampleScatter(
+  program: Program,
+  { indices, source, target }: { readonly indices: Tensor; readonly source: Tensor; readonly target: Tensor },
+  all: Coordinates,
+  sampled: Coordinates,
+  firstRow = 0,
+): void {
+  const [sourceStride, targetStride] = [sampled.mp4 * 4, all.mp4 * 4];
+  program.run(coordinateSampleScatterKernel, {
+    tensors: { indices, source, target_: target },
+    params: { count: sampled.count, sourceStride, targetStride, firstRow },
     workgroups: [groupsOf64(sampled.count), target.length / targetStride],
   });
 }

@@ -13,6 +13,17 @@ export interface Coordinates {
   readonly mp4: number;
 }
 
+/** A run of parameters that belong together: the weights and the bias of a layer. */
+export interface ParameterGroup {
+  /** For people: '1. dense 784-20'. */
+  readonly name: string;
+  /** What it belongs to, whatever its size: 'conv', 'dense', 'batch-norm'; 'theta' where there are no layers. */
+  readonly kind: string;
+  /** Of the first of them in a task's row of N. */
+  readonly offset: number;
+  readonly count: number;
+}
+
 export function coordinatesOf(tasks: number, parameters: number): Coordinates {
   const count = tasks * parameters;
   return { tasks, parameters, count, mp4: 2 * Math.ceil(count / 8) };

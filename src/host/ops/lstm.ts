@@ -1,3 +1,4 @@
+import cellCode from '../../shaders/lib/lstmCell.wgsl?raw';
 import gatesCode from '../../shaders/lib/lstmGates.wgsl?raw';
 import backwardGatesCode from '../../shaders/lstm/backwardGates.wgsl?raw';
 import backwardInputsCode from '../../shaders/lstm/backwardInputs.wgsl?raw';
@@ -5,16 +6,29 @@ import backwardWeightsCode from '../../shaders/lstm/backwardWeights.wgsl?raw';
 import forwardCode from '../../shaders/lstm/forward.wgsl?raw';
 import gateValuesCode from '../../shaders/lstm/gates.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
-import type { Program } from '../gpu/program.ts';
+import type { Dispatch, Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
+import { type LstmSizes, lstmRow, unitRanges, weightsOf } from './lstmSizes.ts';
+import {
+  inputsWorkgroups,
+  lstmBackwardGatesSubgroupsKernel,
+  lstmBackwardInputsSubgroupsKernel,
+  lstmBackwardWeightsSubgroupsKernel,
+  lstmForwardSubgroupsKernel,
+  unitWalk,
+  weightsDispatch,
+} from './lstmSubgroups.ts';
+import { lanesHoldUnits, lstmVariant } from './lstmVariants.ts';
+
+export { type LstmSizes, lstmRow, lstmWindow } from './lstmSizes.ts';
 
 const gateParams = { mp4: 'u32', inputs: 'u32', hidden: 'u32', firstUnit: 'u32', units: 'u32' } as const;
 
 export const lstmForwardKernel: Kernel = {
   name: 'lstm/forward',
   code: forwardCode,
-  libraries: [gatesCode],
+  libraries: [cellCode, gatesCode],
   tensors: { weights: 'uniform', x: 'read', hPrev: 'read', cPrev: 'read', h: 'readWrite', c: 'readWrite' },
   params: gateParams,
 };
@@ -22,7 +36,7 @@ export const lstmForwardKernel: Kernel = {
 export const lstmGatesKernel: Kernel = {
   name: 'lstm/gates',
   code: gateValuesCode,
-  libraries: [gatesCode],
+  libraries: [cellCode, gatesCode],
   tensors: { weights: 'uniform', x: 'read', hPrev: 'read', z: 'readWrite' },
   params: gateParams,
 };
@@ -30,7 +44,7 @@ export const lstmGatesKernel: Kernel = {
 export const lstmBackwardGatesKernel: Kernel = {
   name: 'lstm/backwardGates',
   code: backwardGatesCode,
-  libraries: [gatesCode],
+  libraries: [cellCode, gatesCode],
   tensors: {
     weights: 'uniform',
     x: 'read',
@@ -74,54 +88,6 @@ export const lstmBackwardWeightsKernel: Kernel = {
   },
 };
 
-/** Sizes of one layer, and how many vec4f a row of coordinates has. */
-export interface LstmSizes {
-  readonly inputs: number;
-  readonly hidden: number;
-  readonly mp4: number;
-  /** vec4f in the weights' binding; layers with the same window share their pipelines. */
-  readonly window: number;
-}
-
-/** vec4f of weights a unit has: its inputs, its hidden inputs and its bias, one component a gate. */
-export function lstmRow({ inputs, hidden }: Pick<LstmSizes, 'inputs' | 'hidden'>): number {
-  return inputs + hidden + 1;
-}
-
-/** vec4f of weights one dispatch over a layer reads at most. */
-export function lstmWindow(sizes: Pick<LstmSizes, 'inputs' | 'hidden'>): number {
-  return Math.max(...unitRanges(sizes).map(({ units }) => units)) * lstmRow(sizes);
-}
-
-/** Bytes one uniform binding may have in every WebGPU implementation. */
-const UNIFORM_BYTES = 65536;
-
-/**
- * Weights are read at uniform indices from a uniform binding; a layer too large for one is split into
- * dispatches over units. Splits fall on multiples of 16 units, so that each part is aligned to 256 bytes.
- */
-function unitRanges(sizes: Pick<LstmSizes, 'inputs' | 'hidden'>): { first: number; units: number }[] {
-  const bytes = lstmRow(sizes) * 16;
-  const fit = Math.floor(UNIFORM_BYTES / bytes);
-  if (fit >= sizes.hidden) return [{ first: 0, units: sizes.hidden }];
-  const step = Math.floor(fit / 16) * 16;
-  if (step === 0) {
-    throw new RangeError(
-      `an LSTM layer of ${sizes.inputs} inputs and ${sizes.hidden} units is not supported`,
-    );
-  }
-  const ranges: { first: number; units: number }[] = [];
-  for (let first = 0; first < sizes.hidden; first += step) {
-    ranges.push({ first, units: Math.min(step, sizes.hidden - first) });
-  }
-  return ranges;
-}
-
-function weightsOf(weights: Tensor, sizes: LstmSizes, range: { first: number; units: number }): Tensor {
-  const offset = range.first * lstmRow(sizes) * 4;
-  return weights.view(`${weights.label} from unit ${range.first}`, offset, [sizes.window * 4]);
-}
-
 function sizesOf({ inputs, hidden, mp4 }: LstmSizes) {
   return { mp4, inputs, hidden };
 }
@@ -139,6 +105,11 @@ export function recordLstmForward(
   },
   sizes: LstmSizes,
 ): void {
+  if (lstmVariant(program.context) === 'subgroups' && lanesHoldUnits(sizes)) {
+    const weights = weightsOf(tensors.weights, sizes, { first: 0, units: sizes.hidden });
+    program.run(lstmForwardSubgroupsKernel, { tensors: { ...tensors, weights }, ...unitWalk(sizes) });
+    return;
+  }
   for (const range of unitRanges(sizes)) {
     program.run(lstmForwardKernel, {
       tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
@@ -182,6 +153,11 @@ export function recordLstmBackwardGates(
   },
   sizes: LstmSizes,
 ): void {
+  if (lstmVariant(program.context) === 'subgroups' && lanesHoldUnits(sizes)) {
+    const weights = weightsOf(tensors.weights, sizes, { first: 0, units: sizes.hidden });
+    program.run(lstmBackwardGatesSubgroupsKernel, { tensors: { ...tensors, weights }, ...unitWalk(sizes) });
+    return;
+  }
   for (const range of unitRanges(sizes)) {
     program.run(lstmBackwardGatesKernel, {
       tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
@@ -204,9 +180,14 @@ export function recordLstmBackwardInputs(
 ): void {
   const rows = numbers.of === 'x' ? sizes.inputs : sizes.hidden;
   const first = numbers.of === 'x' ? 0 : sizes.inputs;
+  const subgroups = lstmVariant(program.context) === 'subgroups';
+  const kernel = subgroups ? lstmBackwardInputsSubgroupsKernel : lstmBackwardInputsKernel;
+  const workgroups: Dispatch['workgroups'] = subgroups
+    ? inputsWorkgroups(sizes.mp4, rows)
+    : [groupsOf64(sizes.mp4 / 2), Math.ceil(rows / 10)];
   for (const [index, range] of unitRanges(sizes).entries()) {
     const accumulate = numbers.accumulate || index > 0 ? 1 : 0;
-    program.run(lstmBackwardInputsKernel, {
+    program.run(kernel, {
       tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
       params: {
         mp4: sizes.mp4,
@@ -218,7 +199,7 @@ export function recordLstmBackwardInputs(
         accumulate,
       },
       constants: { WEIGHTS: sizes.window },
-      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(rows / 10)],
+      workgroups,
     });
   }
 }
@@ -230,6 +211,10 @@ export function recordLstmBackwardWeights(
   sizes: LstmSizes,
   numbers: { readonly chunks: number; readonly accumulate: boolean },
 ): void {
+  if (lstmVariant(program.context) === 'subgroups') {
+    program.run(lstmBackwardWeightsSubgroupsKernel, weightsDispatch(tensors, sizes, numbers));
+    return;
+  }
   const { inputs, hidden, mp4 } = sizes;
   const parts = [
     { input: tensors.x, rows: inputs, first: 0, outputs: inputs },

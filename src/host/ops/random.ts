@@ -31,6 +31,9 @@ export const minibatchKernel: Kernel = {
   params: { rows: 'u32', images: 'u32', stream: 'u32', step: 'u32' },
 };
 
+/** The functions `threefry` and `toUnit` in WGSL, for kernels that draw numbers of their own. */
+export const THREEFRY_WGSL: string = threefryCode;
+
 /** Which elements of each task's row are drawn: `count` of them from `offset` on, rows `stride` apart. */
 export interface Span {
   readonly count: number;

@@ -2,13 +2,14 @@ import { STREAMS } from '../data/threefry.ts';
 import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
+import type { ParameterGroup } from '../ops/coordinates.ts';
 import { recordReduceRows } from '../ops/reduce.ts';
 import type { ExampleBatch, ExampleSource } from './examples.ts';
 import { buildLayers, describeLayers } from './layers/build.ts';
 import type { InitialValues, Layer } from './layers/layer.ts';
 import type { LayerSettings } from './layers/settings.ts';
 import { NetworkPass } from './networkPass.ts';
-import type { Optimizee, ParameterGroup, QueryFace, TaskTensors } from './optimizee.ts';
+import type { Optimizee, QueryFace, TaskTensors } from './optimizee.ts';
 
 export interface NetworkSettings {
   /** The layers before the one that gives the outputs. */
@@ -31,8 +32,8 @@ export function parameterGroups(layers: readonly Layer[]): ParameterGroup[] {
   let offset = 0;
   return layers
     .filter(({ parameters }) => parameters > 0)
-    .map(({ name, parameters }, index) => {
-      const group = { name: `${index + 1}. ${name}`, offset, count: parameters };
+    .map(({ kind, name, parameters }, index) => {
+      const group = { name: `${index + 1}. ${name}`, kind, offset, count: parameters };
       offset += parameters;
       return group;
     });
@@ -52,9 +53,12 @@ export function createNetwork(options: NetworkOptions): Optimizee {
   const { keys, secondDerivatives = false } = options.tensors;
   const groups = parameterGroups(layers);
   const parameters = groups.reduce((sum, { count }) => sum + count, 0);
+  const { query } = source;
+  const states = query ? planStates(pool, layers, tasks) : new Map<Layer, Tensor>();
   const passes = new Map(
     source.batches.map((batch) => {
-      const plan = { pool, tasks, layers, batch, objective, secondDerivatives };
+      const role = batch === query ? 'query' : 'support';
+      const plan = { pool, tasks, layers, states, batch, role, objective, secondDerivatives } as const;
       return [batch, new NetworkPass({ ...plan, stride: parameters })];
     }),
   );
@@ -83,7 +87,6 @@ export function createNetwork(options: NetworkOptions): Optimizee {
       },
     };
   };
-  const { query } = source;
 
   return {
     description: `${describeLayers(settings.layers, shape, objective.outputs)}, ${source.description}`,
@@ -97,6 +100,7 @@ export function createNetwork(options: NetworkOptions): Optimizee {
     recordReset(program, theta) {
       if (theta0) program.copy(theta0, theta.view('theta', 0, theta0.shape));
       else recordStart(program, keys, theta, layers, parameters);
+      for (const [layer, state] of states) layer.state?.recordReset(program, state, tasks);
     },
     recordSample(program, step) {
       current = passOf(source.recordSample(program, step));
@@ -113,6 +117,12 @@ export function createNetwork(options: NetworkOptions): Optimizee {
     }),
     ...(query && { query: queryFace(query) }),
   };
+}
+
+function planStates(pool: TensorPool, layers: readonly Layer[], tasks: number): Map<Layer, Tensor> {
+  const states = new Map<Layer, Tensor>();
+  for (const layer of layers) if (layer.state) states.set(layer, layer.state.plan(pool, tasks));
+  return states;
 }
 
 function recordStart(

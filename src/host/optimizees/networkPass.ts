@@ -1,7 +1,7 @@
 import type { Program } from '../gpu/program.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import type { ExampleBatch, Objective } from './examples.ts';
-import { type BoundLayer, featuresOf, type Layer } from './layers/layer.ts';
+import { type BatchRole, type BoundLayer, featuresOf, type Layer } from './layers/layer.ts';
 import { type BoundLoss, bindLoss } from './loss.ts';
 
 /** One layer's tensors at one batch, and their adjoints and tangents where they are needed. */
@@ -31,14 +31,17 @@ export class NetworkPass {
     readonly pool: TensorPool;
     readonly tasks: number;
     readonly layers: readonly Layer[];
+    /** What the passes of the network share, of every layer that has any; empty where there is no query set. */
+    readonly states: ReadonlyMap<Layer, Tensor>;
     readonly batch: ExampleBatch;
+    readonly role: BatchRole;
     readonly objective: Objective;
     /** N: parameters of a task. */
     readonly stride: number;
     readonly secondDerivatives: boolean;
   }) {
-    const { pool, tasks, layers, batch, stride, secondDerivatives } = options;
-    const sizes = { tasks, batch: batch.batch, rows: batch.rows };
+    const { pool, tasks, layers, states, batch, role, stride, secondDerivatives } = options;
+    const sizes = { tasks, batch: batch.batch, rows: batch.rows, role };
     const stages: Stage[] = [];
     let offset = 0;
     let { x } = batch;
@@ -49,7 +52,7 @@ export class NetworkPass {
       const depends = below?.ry !== undefined || layer.parameters > 0;
       const tangent = (name: string) => (secondDerivatives && depends ? plan(name) : undefined);
       const stage: Stage = {
-        layer: layer.bind(pool, sizes, { stride, offset }, secondDerivatives),
+        layer: layer.bind(pool, sizes, { stride, offset }, states.get(layer)),
         x,
         y: plan('y'),
         dy: plan('dy'),

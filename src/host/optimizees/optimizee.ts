@@ -1,5 +1,6 @@
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import type { ParameterGroup } from '../ops/coordinates.ts';
 
 /** Tensors every optimizee is driven by. */
 export interface TaskTensors {
@@ -11,14 +12,6 @@ export interface TaskTensors {
   readonly steps: number;
   /** Whether `recordHessianVector` will be called: plan its tensors. */
   readonly secondDerivatives?: boolean;
-}
-
-/** A run of parameters that belong together: the weights and the bias of a layer. */
-export interface ParameterGroup {
-  readonly name: string;
-  /** Of the first of them in a task's row of N. */
-  readonly offset: number;
-  readonly count: number;
 }
 
 /** The set of examples that an episode is judged on. */

@@ -2,6 +2,7 @@ import { STREAMS } from '../data/threefry.ts';
 import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
+import type { ParameterGroup } from '../ops/coordinates.ts';
 import {
   recordQuadraticBackward,
   recordQuadraticForward,
@@ -26,6 +27,11 @@ export interface GivenQuadratics {
   readonly theta0: Float32Array;
 }
 
+/** All parameters of a quadratic: there are no layers. */
+export function quadraticGroups(dimension: number): ParameterGroup[] {
+  return [{ name: 'theta', kind: 'theta', offset: 0, count: dimension }];
+}
+
 /**
  * loss_b = sum over D of (W_b theta_b - y_b)^2, the synthetic problem of Andrychowicz et al. 2016, section 3.1.
  */
@@ -47,7 +53,7 @@ export function createQuadratic(
     description: `quadratic, ${dimension} dimensions, ${distribution}`,
     tasks,
     parameters: dimension,
-    groups: [{ name: 'theta', offset: 0, count: dimension }],
+    groups: quadraticGroups(dimension),
     upload() {
       if (!given || !theta0) return;
       writeTensor(pool.context, W, given.W);

@@ -1,8 +1,10 @@
 import type { OptimizerConfig } from '../config.ts';
-import type { TensorPool } from '../gpu/tensor.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { createGated } from './gated/gated.ts';
 import { gatedLayout } from './gated/layout.ts';
 import { weightBlocks as gatedBlocks } from './gated/weights.ts';
+import { createGrouped } from './grouped/grouped.ts';
+import { groupedBlocks } from './grouped/weights.ts';
 import { createL2l } from './l2l/l2l.ts';
 import { l2lLayout } from './l2l/layout.ts';
 import { weightBlocks as l2lBlocks } from './l2l/weights.ts';
@@ -10,17 +12,49 @@ import type { LearnedOptimizer, WeightBlock } from './optimizer.ts';
 
 /** The learned optimizer these settings describe; its weights are planned in `pool`. */
 export function createLearned(pool: TensorPool, config: OptimizerConfig): LearnedOptimizer {
-  switch (config.kind) {
-    case 'l2l':
-      return createL2l(pool, config);
-    case 'gradient-descent-lstm':
-    case 'meta-lstm':
-    case 'momentum-lstm':
-      return createGated(pool, config);
-  }
+  if (!config.groups) return createOne(pool, config);
+  const { shared, theta0Parameters } = sharedPart(config);
+  const { length } = layoutOf(shared);
+  const group = { length, create: (phi: Tensor) => createOne(pool, shared, phi) };
+  return createGrouped(pool, config.groups, group, theta0Parameters);
 }
 
 /** Its `blocks` alone, which need no device. */
 export function weightBlocksOf(config: OptimizerConfig): WeightBlock[] {
-  return config.kind === 'l2l' ? l2lBlocks(l2lLayout(config)) : gatedBlocks(gatedLayout(config));
+  if (!config.groups) return layoutOf(config).blocks;
+  const { shared, theta0Parameters } = sharedPart(config);
+  const { length, blocks } = layoutOf(shared);
+  return groupedBlocks(config.groups.names, length, blocks, theta0Parameters);
+}
+
+/** What the groups have each, and the theta_0 that all tasks have together. */
+function sharedPart(config: OptimizerConfig): {
+  readonly shared: OptimizerConfig;
+  readonly theta0Parameters: number | undefined;
+} {
+  if (config.kind === 'l2l') return { shared: config, theta0Parameters: undefined };
+  const { theta0Parameters, ...shared } = config;
+  return { shared, theta0Parameters };
+}
+
+/** With one set of weights, at `phi` where that is given. */
+function createOne(pool: TensorPool, config: OptimizerConfig, phi?: Tensor): LearnedOptimizer {
+  switch (config.kind) {
+    case 'l2l':
+      return createL2l(pool, config, phi);
+    case 'gradient-descent-lstm':
+    case 'meta-lstm':
+    case 'momentum-lstm':
+      return createGated(pool, config, phi);
+  }
+}
+
+/** Of one set of weights: f32 of phi, and its blocks. */
+function layoutOf(config: OptimizerConfig): { readonly length: number; readonly blocks: WeightBlock[] } {
+  if (config.kind === 'l2l') {
+    const layout = l2lLayout(config);
+    return { length: layout.length, blocks: l2lBlocks(layout) };
+  }
+  const layout = gatedLayout(config);
+  return { length: layout.length, blocks: gatedBlocks(layout) };
 }

@@ -1,11 +1,13 @@
 import type { Program } from '../gpu/program.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
-import type { Coordinates } from '../ops/coordinates.ts';
+import type { Coordinates, ParameterGroup } from '../ops/coordinates.ts';
 
 /** What an optimizer is bound to: one batch of coordinates and one unroll. */
 export interface Binding {
   readonly pool: TensorPool;
   readonly coordinates: Coordinates;
+  /** The optimizee's own: what a task's row of parameters is made of. Only a grouped optimizer reads them. */
+  readonly groups?: readonly ParameterGroup[];
   /** Steps T of the unroll. */
   readonly steps: number;
   /** Keep the states of all steps, for a backward pass; otherwise only what the next step needs. */
@@ -109,6 +111,8 @@ export interface Optimizer {
   readonly description: string;
   /** Where every task starts, instead of where the optimizee would. */
   readonly theta0?: LearnedStart;
+  /** Groups of parameters with weights of their own each; absent where one phi is for all. */
+  readonly groupNames?: readonly string[];
   bind(binding: Binding): BoundOptimizer;
   /** Sends what stays the same (a given theta_0) to the device; after the pool is allocated. */
   upload?(): void;
@@ -143,7 +147,10 @@ export interface WeightBlock {
   readonly stride: number;
 }
 
-/** An optimizer with weights phi, shared by every coordinate of every task; theta_0, where learned, comes last. */
+/**
+ * An optimizer with weights phi, shared by every coordinate of every task, or of a group of parameters where it is
+ * grouped; theta_0, where learned, comes last.
+ */
 export interface LearnedOptimizer extends Optimizer {
   /** phi [P] f32 in the kernels' layout, zero-padded between blocks: all that meta-training learns. */
   readonly phi: Tensor;

@@ -1,6 +1,6 @@
-// Gate pre-activations of an LSTM layer for a tile of 4 units and 8 coordinates, shared by lstm/forward and
+// Gate pre-activations of an LSTM layer for a tile of 4 units and 8 coordinates, shared by lstm/forward, lstm/gates and
 // lstm/backwardGates: z[unit, gate, n] = bias + sum_k weight[unit, k, gate] * input[k, n], gate order i, f, g, o.
-// The including file declares: const WEIGHTS (vec4f in the weights' binding); `weights`, rows of inputs + hidden + 1
+// Needs lib/lstmCell.wgsl. The including file declares: const WEIGHTS (vec4f in the weights' binding); `weights`, rows of inputs + hidden + 1
 // vec4f a unit (inputs, hidden, bias; one component a gate), the dispatch's first unit first; `x` [inputs, mp4] and
 // `hPrev` [hidden, mp4] as vec4f of four coordinates; `params` with mp4, inputs, hidden, units.
 // Register tiling: 6 loads serve 128 multiply-adds, and no private array is indexed by a loop variable. Sizes are
@@ -10,14 +10,6 @@
 struct GateTile {
   a0: mat4x4f, a1: mat4x4f, a2: mat4x4f, a3: mat4x4f,
   b0: mat4x4f, b1: mat4x4f, b2: mat4x4f, b3: mat4x4f,
-}
-
-fn outer(values: vec4f, w: vec4f) -> mat4x4f {
-  return mat4x4f(values * w.x, values * w.y, values * w.z, values * w.w);
-}
-
-fn spread(w: vec4f) -> mat4x4f {
-  return mat4x4f(vec4f(w.x), vec4f(w.y), vec4f(w.z), vec4f(w.w));
 }
 
 fn gateTile(unit: u32, n: u32) -> GateTile {
@@ -49,13 +41,4 @@ fn gateTile(unit: u32, n: u32) -> GateTile {
     z.b0 += outer(b, w0); z.b1 += outer(b, w1); z.b2 += outer(b, w2); z.b3 += outer(b, w3);
   }
   return z;
-}
-
-fn sigmoid(v: vec4f) -> vec4f {
-  return 1.0 / (1.0 + exp(-v));
-}
-
-// tanh with one exponential, absolute error below 2e-7; exact limits, because exp overflows to infinity.
-fn tanhFast(v: vec4f) -> vec4f {
-  return 1.0 - 2.0 / (exp(2.0 * v) + 1.0);
 }

@@ -1,6 +1,6 @@
 // Formula: gates recomputed; with t = tanh(c): dc += dh o (1 - t^2); dz_o = dh t o (1 - o); dz_i = dc g i (1 - i);
 // Formula: dz_f = dc cPrev f (1 - f); dz_g = dc i (1 - g^2); then dc <- dc f, the adjoint of cPrev.
-// Source: adjoint of lstm/forward in its gate pre-activations; recomputing costs less than storing them.
+// Source: lib/lstmCell.wgsl, adjoint of lstm/forward in its gate pre-activations; recomputing costs less than storing them.
 // Shapes: weights, x, hPrev, cPrev as lstm/forward; dh, dc [hidden, mp4] vec4f; dGates [4 hidden, mp4] vec4f, row 4 u + gate.
 // Writes: dGates =, dc = (in place; rows firstUnit .. firstUnit + units)
 // Grid: x over pairs of vec4f (8 coordinates) in workgroups of 64, y over units / 4 rounded up.
@@ -18,20 +18,13 @@ struct Params { mp4: u32, inputs: u32, hidden: u32, firstUnit: u32, units: u32 }
 
 fn backward(z: mat4x4f, unit: u32, n: u32) {
   let at = unit * params.mp4 + n;
-  let before = cPrev[at];
-  let i = sigmoid(z[0]);
-  let f = sigmoid(z[1]);
-  let g = tanhFast(z[2]);
-  let o = sigmoid(z[3]);
-  let t = tanhFast(f * before + i * g);
-  let dhere = dh[at];
-  let dcell = dc[at] + dhere * o * (1.0 - t * t);
+  let d = cellBackward(z, cPrev[at], dh[at], dc[at]);
   let row = 4u * unit * params.mp4 + n;
-  dGates[row] = dcell * g * i * (1.0 - i);
-  dGates[row + params.mp4] = dcell * before * f * (1.0 - f);
-  dGates[row + 2u * params.mp4] = dcell * i * (1.0 - g * g);
-  dGates[row + 3u * params.mp4] = dhere * t * o * (1.0 - o);
-  dc[at] = dcell * f;
+  dGates[row] = d.gates[0];
+  dGates[row + params.mp4] = d.gates[1];
+  dGates[row + 2u * params.mp4] = d.gates[2];
+  dGates[row + 3u * params.mp4] = d.gates[3];
+  dc[at] = d.before;
 }
 
 @compute @workgroup_size(64)

@@ -15,9 +15,9 @@ struct Params { mp4: u32, inputs: u32, hidden: u32, firstUnit: u32, units: u32 }
 @group(1) @binding(0) var<uniform> params: Params;
 
 fn update(z: mat4x4f, at: u32) {
-  let cell = sigmoid(z[1]) * cPrev[at] + sigmoid(z[0]) * tanhFast(z[2]);
-  c[at] = cell;
-  h[at] = sigmoid(z[3]) * tanhFast(cell);
+  let after = cell(z, cPrev[at]);
+  c[at] = after.c;
+  h[at] = after.h;
 }
 
 @compute @workgroup_size(64)

@@ -10,6 +10,7 @@ import type { Layer, Shape } from './layer.ts';
 /** y = activation(x), elementwise. */
 export function activationLayer(input: Shape, activation: Activation): Layer {
   return {
+    kind: 'activation',
     name: activation,
     output: input,
     parameters: 0,

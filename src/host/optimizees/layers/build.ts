@@ -48,7 +48,7 @@ function buildLayer(layer: LayerSettings, input: Shape, initial: InitialValues):
     case 'average-pool':
       return poolLayer(input, layer);
     case 'batch-norm':
-      return batchNormLayer(input);
+      return batchNormLayer(input, layer);
     case 'activation':
       return activationLayer(input, layer.function);
   }
@@ -70,7 +70,7 @@ export function describeLayers(settings: readonly LayerSettings[], input: Shape,
       case 'activation':
         return layer.function;
       case 'batch-norm':
-        return layer.kind;
+        return layer.statistics === 'batch' ? layer.kind : `${layer.kind} (${layer.statistics})`;
       default:
         return `${layer.kind} ${layer.size}`;
     }

@@ -6,7 +6,7 @@ import {
   recordConv2dRBackwardWeights,
   recordConv2dRForward,
 } from '../../ops/conv2d.ts';
-import { conv2dOutput, conv2dParameters } from '../../ops/conv2dSizes.ts';
+import { conv2dOutput, conv2dParameters, conv2dPartials } from '../../ops/conv2dSizes.ts';
 import { recordNormal, recordUniform } from '../../ops/random.ts';
 import type { InitialValues, Layer, Shape } from './layer.ts';
 import type { Conv2dSettings } from './settings.ts';
@@ -22,6 +22,7 @@ export function conv2dLayer(input: Shape, settings: Conv2dSettings, initial: Ini
   const own = { inChannels, outChannels, inHeight, inWidth, kernel, stride, ...output };
   const parameters = conv2dParameters(own);
   return {
+    kind: 'conv',
     name: `conv ${kernel}x${kernel} ${inChannels}-${outChannels}`,
     output: { channels: outChannels, height: output.outHeight, width: output.outWidth },
     parameters,
@@ -34,19 +35,20 @@ export function conv2dLayer(input: Shape, settings: Conv2dSettings, initial: Ini
         recordUniform(program, keys, theta, { ...span, low: -bound, high: bound });
       }
     },
-    bind(_pool, { tasks, rows }, { stride: taskStride, offset }) {
+    bind(pool, { tasks, rows }, { stride: taskStride, offset }) {
       const sizes = { ...own, tasks, rows, taskStride, offset };
+      const partials = pool.tensor('conv partial sums', [tasks, conv2dPartials(own)]);
       return {
         recordForward: (program, { theta, x, y }) => recordConv2dForward(program, { theta, x, y }, sizes),
         recordBackward(program, { theta, x, dy, dx, gradient }) {
-          if (gradient) recordConv2dBackwardWeights(program, { x, dy, gradient }, sizes);
+          if (gradient) recordConv2dBackwardWeights(program, { x, dy, gradient, partials }, sizes);
           if (dx) recordConv2dBackwardInput(program, { theta, dy, dx }, sizes);
         },
         recordRForward(program, { theta, v, x, rx, ry }) {
           recordConv2dRForward(program, { theta, v, x, rx, ry }, sizes);
         },
         recordRBackward(program, { theta, v, x, rx, dy, rdy, rdx, product }) {
-          recordConv2dRBackwardWeights(program, { x, rx, dy, rdy, product }, sizes);
+          recordConv2dRBackwardWeights(program, { x, rx, dy, rdy, product, partials }, sizes);
           if (rdx) recordConv2dRBackwardInput(program, { theta, v, dy, rdy, rdx }, sizes);
         },
       };

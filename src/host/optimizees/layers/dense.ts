@@ -14,6 +14,7 @@ export function denseLayer(input: Shape, outputs: number, initial: InitialValues
   const inputs = featuresOf(input);
   const parameters = (inputs + 1) * outputs;
   return {
+    kind: 'dense',
     name: `dense ${inputs}-${outputs}`,
     output: vectorShape(outputs),
     parameters,

@@ -1,5 +1,6 @@
 import type { Program } from '../../gpu/program.ts';
 import type { Tensor, TensorPool } from '../../gpu/tensor.ts';
+import type { LayerSettings } from './settings.ts';
 
 /** What one example is between two layers: feature (c, y, x) is number (c * height + y) * width + x. */
 export interface Shape {
@@ -30,11 +31,25 @@ export interface ParameterPlace {
   readonly offset: number;
 }
 
+/** What a batch is for: to learn from (minibatches too), or to be judged on. */
+export type BatchRole = 'support' | 'query';
+
 /** A batch of examples of every task that a layer works on; `rows` is `batch` rounded up to a multiple of 4. */
 export interface LayerBatch {
   readonly tasks: number;
   readonly batch: number;
   readonly rows: number;
+  readonly role: BatchRole;
+}
+
+/**
+ * What a layer keeps from step to step of an episode beside its parameters: one tensor a network, which its passes
+ * share. It depends on the tasks' own examples alone, and derivatives take it as a constant.
+ */
+export interface LayerState {
+  plan(pool: TensorPool, tasks: number): Tensor;
+  /** At the start of an episode, so that nothing is left of the last one. */
+  recordReset(program: Program, state: Tensor, tasks: number): void;
 }
 
 /** x and y: a layer's input [B, features in, rows] and output [B, features out, rows]; theta [B, N]. */
@@ -68,7 +83,11 @@ export interface RBackwardTensors extends RForwardTensors {
   readonly product: Tensor;
 }
 
-/** A layer at work on one batch. A layer without parameters is only asked for tangents when rx is there. */
+/**
+ * A layer at work on one batch. `recordBackward` with a gradient is a step of learning, once a step, and may change the
+ * layer's state; the other faces never do, so that a step can be made again for second order. A layer without parameters
+ * is only asked for tangents when rx is there.
+ */
 export interface BoundLayer {
   recordForward(program: Program, tensors: ForwardTensors): void;
   recordBackward(program: Program, tensors: BackwardTensors): void;
@@ -78,6 +97,7 @@ export interface BoundLayer {
 
 /** One layer of a network, its shapes inferred from what comes before it. */
 export interface Layer {
+  readonly kind: LayerSettings['kind'];
   /** For people: 'dense 784-20'. */
   readonly name: string;
   readonly output: Shape;
@@ -89,6 +109,11 @@ export interface Layer {
     theta: Tensor,
     place: ParameterPlace & { readonly stream: number },
   ): void;
-  /** Plans what the layer needs beside its inputs and outputs. */
-  bind(pool: TensorPool, batch: LayerBatch, place: ParameterPlace, secondDerivatives: boolean): BoundLayer;
+  /** Absent where there is nothing to keep. */
+  readonly state?: LayerState;
+  /**
+   * Plans what the layer needs beside its inputs and outputs.
+   * @param state the network's, where the layer has any and the network has a query set; absent otherwise
+   */
+  bind(pool: TensorPool, batch: LayerBatch, place: ParameterPlace, state: Tensor | undefined): BoundLayer;
 }

@@ -19,6 +19,7 @@ export function poolLayer(input: Shape, { kind, size, stride }: PoolSettings): L
   const output = poolOutput(inHeight, inWidth, size, stride);
   const own = { channels, inHeight, inWidth, kernel: size, stride, ...output };
   return {
+    kind,
     name: `${kind} ${size}`,
     output: { channels, height: output.outHeight, width: output.outWidth },
     parameters: 0,

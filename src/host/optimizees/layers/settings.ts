@@ -16,12 +16,25 @@ export interface PoolSettings {
   readonly stride: number;
 }
 
+export interface BatchNormSettings {
+  /**
+   * What the query set of an episode is normalised with: the statistics of its own examples, or running averages of
+   * those of the support sets. Everything else is always normalised with the batch at hand.
+   */
+  readonly statistics: 'batch' | 'running';
+  /** Share of the running statistics that a step keeps: Keras's momentum, 1 - PyTorch's. */
+  readonly momentum: number;
+}
+
+/** As MAML's networks have it. */
+export const BATCH_NORM: BatchNormSettings = { statistics: 'batch', momentum: 0.9 };
+
 /** One layer as plain data; what it takes in follows from the layers before it. */
 export type LayerSettings =
   | { readonly kind: 'dense'; readonly units: number }
   | ({ readonly kind: 'conv' } & Conv2dSettings)
   | PoolSettings
-  | { readonly kind: 'batch-norm' }
+  | ({ readonly kind: 'batch-norm' } & BatchNormSettings)
   | { readonly kind: 'activation'; readonly function: Activation };
 
 /** A layer of a multilayer perceptron. */
@@ -70,7 +83,7 @@ export function networkLayers(name: NetworkName, side: number): LayerSettings[] 
     if (pools) left = Math.floor(left / 2);
     return [
       { kind: 'conv', channels: count, kernel: 3, stride: 1, padding: 'same' },
-      ...(name === 'conv4' ? [{ kind: 'batch-norm' } as const] : []),
+      ...(name === 'conv4' ? [{ kind: 'batch-norm', ...BATCH_NORM } as const] : []),
       { kind: 'activation', function: 'relu' },
       ...(pools ? [{ kind: 'max-pool', size: 2, stride: 2 } as const] : []),
     ];

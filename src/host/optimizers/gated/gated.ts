@@ -1,4 +1,4 @@
-import { ConfigError, FileFormatError } from '../../errors.ts';
+import { ConfigError } from '../../errors.ts';
 import type { Tensor, TensorPool } from '../../gpu/tensor.ts';
 import { coordinateTensor } from '../../ops/coordinates.ts';
 import { type GatedSizes, gatedStateRows, recordGatedForward, recordGatedReset } from '../../ops/gated.ts';
@@ -6,23 +6,24 @@ import { recordGatedInputs } from '../../ops/gatedInputs.ts';
 import { recordLstmForward } from '../../ops/lstm.ts';
 import { recordFill } from '../../ops/vector.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
-import type { Binding, BoundOptimizer, LearnedOptimizer, NamedWeights } from '../optimizer.ts';
+import type { Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
 import { pick } from '../ring.ts';
 import { bindGatedBackward, type GatedTensors } from './backward.ts';
 import { type GatedLayout, gatedLayout } from './layout.ts';
 import { gatedObserver } from './observer.ts';
 import { describeGated, type GatedSettings } from './settings.ts';
-import { initialPhi, namedBlocks, THETA0, weightBlocks } from './weights.ts';
+import { checkTheta0, initialPhi, namedBlocks, weightBlocks } from './weights.ts';
 
 /**
  * The gated family: theta is the cell of an LSTM whose candidate is -g (or a second cell m that collects -g), and
  * each gate is a number or learned (Ravi & Larochelle 2017; the second cell is the lecture's). Its weights fit any
  * number of parameters; a learned theta_0 is the tail of phi and belongs to one architecture.
+ * @param given where phi lies, `gatedLayout(settings).length` f32; planned in `pool` where it is absent
  * @throws ConfigError when the settings contradict each other.
  */
-export function createGated(pool: TensorPool, settings: GatedSettings): LearnedOptimizer {
+export function createGated(pool: TensorPool, settings: GatedSettings, given?: Tensor): LearnedOptimizer {
   const layout = gatedLayout(settings);
-  const phi = pool.tensor('phi', [layout.length]);
+  const phi = given ?? pool.tensor('phi', [layout.length]);
   const blocks = namedBlocks(layout);
   const { theta0 } = layout;
   return {
@@ -35,32 +36,15 @@ export function createGated(pool: TensorPool, settings: GatedSettings): LearnedO
     toNamed: (values) => toNamed(blocks, values, 'zero'),
     gradientToNamed: (gradient) => toNamed(blocks, gradient, 'same'),
     fromNamed: (weights, source) =>
-      fromNamed(blocks, layout.length, checkTheta0(weights, layout, source), source, settings.kind),
+      fromNamed(
+        blocks,
+        layout.length,
+        checkTheta0(weights, theta0?.parameters, source),
+        source,
+        settings.kind,
+      ),
     bind: (binding) => bindGated(binding, settings, layout, phi),
   };
-}
-
-/**
- * The weights without a theta_0 that these settings do not use.
- * @throws FileFormatError when theta_0 is of another architecture.
- */
-function checkTheta0(
-  weights: ReadonlyMap<string, NamedWeights>,
-  { theta0 }: GatedLayout,
-  source: string,
-): ReadonlyMap<string, NamedWeights> {
-  if (!theta0) {
-    const { [THETA0]: _, ...shared } = Object.fromEntries(weights);
-    return new Map(Object.entries(shared));
-  }
-  const given = weights.get(THETA0);
-  if (given && given.data.length !== theta0.parameters) {
-    throw new FileFormatError(
-      `${source}: theta_0 was learned for ${given.data.length} parameters, and ${theta0.parameters} are asked for`,
-      'use it on the architecture it was learned on, or run without the learned theta_0: the shared weights fit any number of parameters',
-    );
-  }
-  return weights;
 }
 
 function bindGated(

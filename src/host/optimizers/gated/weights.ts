@@ -1,7 +1,8 @@
+import { FileFormatError } from '../../errors.ts';
 import { GATES, type GateName } from '../../ops/gated.ts';
 import { lstmNamedBlocks, lstmWeightBlocks } from '../lstmBlock.ts';
 import { contiguousBlock, fillUniform, type NamedBlock, namedBlock } from '../namedBlocks.ts';
-import type { WeightBlock } from '../optimizer.ts';
+import type { NamedWeights, WeightBlock } from '../optimizer.ts';
 import type { GatedLayout } from './layout.ts';
 
 /** What a gate's tensors are called in weight files. */
@@ -14,6 +15,30 @@ const TENSOR_NAMES: Readonly<Record<GateName, string>> = {
 
 /** The name under which a learned theta_0 [N] is kept with the weights. */
 export const THETA0 = 'theta0';
+
+/**
+ * The weights without a theta_0 that these settings do not use.
+ * @param parameters of the theta_0 that they do use
+ * @throws FileFormatError when theta_0 is of another architecture.
+ */
+export function checkTheta0(
+  weights: ReadonlyMap<string, NamedWeights>,
+  parameters: number | undefined,
+  source: string,
+): ReadonlyMap<string, NamedWeights> {
+  if (parameters === undefined) {
+    const { [THETA0]: _, ...shared } = Object.fromEntries(weights);
+    return new Map(Object.entries(shared));
+  }
+  const given = weights.get(THETA0);
+  if (given && given.data.length !== parameters) {
+    throw new FileFormatError(
+      `${source}: theta_0 was learned for ${given.data.length} parameters, and ${parameters} are asked for`,
+      'use it on the architecture it was learned on, or run without the learned theta_0: the shared weights fit any number of parameters',
+    );
+  }
+  return weights;
+}
 
 /**
  * Where the gates start. Forget near 1 and input near 0.01 (Ravi & Larochelle 2017): near gradient descent. The

@@ -34,10 +34,11 @@ const CHUNKS = 64;
 /**
  * The coordinate-wise LSTM optimizer (Andrychowicz et al. 2016): u_t = pre(g_t) through stacked LSTM layers,
  * theta_{t+1} = theta_t + scale * (w . h_t + b). One phi for all coordinates.
+ * @param given where phi lies, `l2lLayout(settings).length` f32; planned in `pool` where it is absent
  */
-export function createL2l(pool: TensorPool, settings: L2lSettings): LearnedOptimizer {
+export function createL2l(pool: TensorPool, settings: L2lSettings, given?: Tensor): LearnedOptimizer {
   const layout = l2lLayout(settings);
-  const phi = pool.tensor('phi', [layout.length]);
+  const phi = given ?? pool.tensor('phi', [layout.length]);
   const blocks = namedBlocks(layout);
   return {
     description: describe(settings),

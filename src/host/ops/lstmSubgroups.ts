@@ -1,0 +1,118 @@
+import cellCode from '../../shaders/lib/lstmCell.wgsl?raw';
+import unitsCode from '../../shaders/lib/lstmUnits.wgsl?raw';
+import backwardGatesCode from '../../shaders/lstm/backwardGatesSubgroups.wgsl?raw';
+import backwardInputsCode from '../../shaders/lstm/backwardInputsSubgroups.wgsl?raw';
+import backwardWeightsCode from '../../shaders/lstm/backwardWeightsSubgroups.wgsl?raw';
+import forwardCode from '../../shaders/lstm/forwardSubgroups.wgsl?raw';
+import type { Kernel, KernelConstants } from '../gpu/kernel.ts';
+import type { Dispatch } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { groupsOf64 } from './coordinates.ts';
+import type { LstmSizes } from './lstmSizes.ts';
+
+/*
+ * The LSTM's kernels for subgroups of 8 lanes: the same results from fewer loads (docs/performance.md). Each function
+ * gives the dispatch of its kernel; the tensors are those of the plain kernel unless said otherwise.
+ */
+
+const LANES = 8;
+
+/** vec4f of coordinates a subgroup walks over at most, after it has loaded its weights. */
+const WALK = 64;
+
+/** Shorter walks give at least as many subgroups, if there are coordinates enough: four workgroups. */
+const LEAST_SUBGROUPS = 32;
+
+/** Groups of 8 rows of inputs, and of hidden inputs, that a thread of the weights' kernel sums at most. */
+const MOST_GROUPS = 3;
+
+export const lstmForwardSubgroupsKernel: Kernel = {
+  name: 'lstm/forwardSubgroups',
+  code: forwardCode,
+  libraries: [cellCode, unitsCode],
+  enables: ['subgroups'],
+  tensors: { weights: 'uniform', x: 'read', hPrev: 'read', cPrev: 'read', h: 'readWrite', c: 'readWrite' },
+  params: { mp4: 'u32', length: 'u32' },
+};
+
+export const lstmBackwardGatesSubgroupsKernel: Kernel = {
+  name: 'lstm/backwardGatesSubgroups',
+  code: backwardGatesCode,
+  libraries: [cellCode, unitsCode],
+  enables: ['subgroups'],
+  tensors: {
+    weights: 'uniform',
+    x: 'read',
+    hPrev: 'read',
+    cPrev: 'read',
+    dh: 'read',
+    dc: 'readWrite',
+    dGates: 'readWrite',
+  },
+  params: { mp4: 'u32', length: 'u32' },
+};
+
+export const lstmBackwardInputsSubgroupsKernel: Kernel = {
+  name: 'lstm/backwardInputsSubgroups',
+  code: backwardInputsCode,
+  enables: ['subgroups'],
+  tensors: { weights: 'uniform', dGates: 'read', dInput: 'readWrite' },
+  params: {
+    mp4: 'u32',
+    size: 'u32',
+    firstUnit: 'u32',
+    units: 'u32',
+    first: 'u32',
+    rows: 'u32',
+    accumulate: 'u32',
+  },
+};
+
+export const lstmBackwardWeightsSubgroupsKernel: Kernel = {
+  name: 'lstm/backwardWeightsSubgroups',
+  code: backwardWeightsCode,
+  enables: ['subgroups'],
+  tensors: { x: 'read', hPrev: 'read', dGates: 'read', partials: 'readWrite' },
+  params: { mp4: 'u32', chunks: 'u32', length: 'u32', accumulate: 'u32', inputs: 'u32', hidden: 'u32' },
+};
+
+type Walk = Pick<Dispatch, 'params' | 'constants' | 'workgroups'>;
+
+/**
+ * Params, constants and workgroups of the kernels whose lanes are units. Sizes are constants, so layers of different
+ * sizes have pipelines of their own.
+ */
+export function unitWalk({ inputs, hidden, mp4, window }: LstmSizes): Walk {
+  const unitGroups = Math.ceil(hidden / LANES);
+  const length = Math.min(WALK, Math.ceil((mp4 * unitGroups) / LEAST_SUBGROUPS));
+  return {
+    params: { mp4, length },
+    constants: { INPUTS: inputs, HIDDEN: hidden, WEIGHTS: window },
+    workgroups: [groupsOf64(LANES * unitGroups * Math.ceil(mp4 / length))],
+  };
+}
+
+/** Workgroups of lstm/backwardInputsSubgroups, which has the params of the plain kernel. */
+export function inputsWorkgroups(mp4: number, rows: number): Dispatch['workgroups'] {
+  return [groupsOf64(mp4), Math.ceil(rows / 20)];
+}
+
+/** The dispatch of lstm/backwardWeightsSubgroups: one for x, hPrev and the bias. */
+export function weightsDispatch(
+  tensors: { readonly x: Tensor; readonly hPrev: Tensor; readonly dGates: Tensor; readonly partials: Tensor },
+  { inputs, hidden, mp4 }: LstmSizes,
+  numbers: { readonly chunks: number; readonly accumulate: boolean },
+): Dispatch {
+  const { chunks } = numbers;
+  const groups = (rows: number) => Math.ceil(rows / LANES);
+  const [ofX, ofH] = [Math.min(MOST_GROUPS, groups(inputs)), Math.min(MOST_GROUPS, groups(hidden))];
+  const constants: KernelConstants = { X_GROUPS: ofX, H_GROUPS: ofH };
+  const tiles = Math.max(Math.ceil(groups(inputs) / ofX), Math.ceil(groups(hidden) / ofH));
+  const accumulate = numbers.accumulate ? 1 : 0;
+  return {
+    tensors,
+    params: { mp4, chunks, length: Math.ceil(mp4 / chunks), accumulate, inputs, hidden },
+    constants,
+    workgroups: [groupsOf64(LANES * chunks * Math.ceil(hidden / 4)), tiles],
+  };
+}

@@ -1,0 +1,112 @@
+import { describe, expect, it, type TestContext } from 'vitest';
+import type { GpuContext } from '../src/host/gpu/context.ts';
+import type { Kernel } from '../src/host/gpu/kernel.ts';
+import {
+  inputsWorkgroups,
+  lstmBackwardGatesSubgroupsKernel,
+  lstmBackwardInputsSubgroupsKernel,
+  lstmBackwardWeightsSubgroupsKernel,
+  lstmForwardSubgroupsKernel,
+  unitWalk,
+} from '../src/host/ops/lstmSubgroups.ts';
+import { type LstmChoice, lstmVariant } from '../src/host/ops/lstmVariants.ts';
+import { gpuForThisFile, runKernels } from './support/gpu.ts';
+
+const gpu = gpuForThisFile();
+const gpuWithout = gpuForThisFile({ subgroups: false });
+
+function choice(kind: 'gpu' | 'software', subgroupLanes: number): LstmChoice {
+  const sizes = { subgroupMinSize: subgroupLanes, subgroupMaxSize: subgroupLanes };
+  return {
+    adapter: { description: '', vendor: '', architecture: '', kind, ...sizes },
+    subgroupLanes,
+  };
+}
+
+describe('the choice between the LSTM kernels', () => {
+  it('subgroup kernels on software adapters with subgroups of 8, plain ones elsewhere', () => {
+    expect(lstmVariant(choice('software', 8))).toBe('subgroups');
+    expect([0, 4, 16].map((lanes) => lstmVariant(choice('software', lanes)))).toEqual(Array(3).fill('plain'));
+    expect(lstmVariant(choice('gpu', 8))).toBe('plain');
+  });
+
+  it('the context knows the size of its subgroups, and can be told not to use them', () => {
+    const { adapter, device, subgroupLanes } = gpu();
+    const fixed = device.features.has('subgroups') && adapter.subgroupMinSize === adapter.subgroupMaxSize;
+    expect(subgroupLanes).toBe(fixed ? adapter.subgroupMinSize : 0);
+    expect(gpuWithout().subgroupLanes).toBe(0);
+    expect(lstmVariant(gpuWithout())).toBe('plain');
+  });
+});
+
+/** The device, if its adapter runs the subgroup kernels; else the test is reported as skipped. */
+function subgroupDevice({ skip }: TestContext): GpuContext {
+  const context = gpu();
+  if (lstmVariant(context) !== 'subgroups') skip(`${context.adapter.description} does not run them`);
+  return context;
+}
+
+describe('subgroup kernels', () => {
+  it('invocation i of a workgroup is lane i % 8 of subgroup i / 8, which they rely on', async (test) => {
+    const code = `
+@group(0) @binding(0) var<storage, read_write> lanes: array<vec2u>;
+@compute @workgroup_size(64)
+fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id) lane: u32) {
+  lanes[i] = vec2u(lane, subgroupBroadcastFirst(i));
+}`;
+    const kernel: Kernel = {
+      ...{ name: 'test/lanes', code, enables: ['subgroups'] },
+      ...{ tensors: { lanes: 'readWrite' }, params: {} },
+    };
+    const { lanes } = await runKernels(
+      subgroupDevice(test),
+      { lanes: new Uint32Array(128) },
+      (program, tensors) => program.run(kernel, { tensors, workgroups: [1] }),
+    );
+    expect(Array.from(lanes)).toEqual(Array.from({ length: 64 }, (_, i) => [i % 8, i - (i % 8)]).flat());
+  });
+
+  const walk = unitWalk({ inputs: 1, hidden: 3, mp4: 2, window: 900 });
+  const inputs = { mp4: 2, size: 5, firstUnit: 0, units: 3, first: 1, rows: 3, accumulate: 0 };
+  const weights = { mp4: 2, chunks: 5, length: 1, accumulate: 0, inputs: 1, hidden: 3 };
+  const groups = { X_GROUPS: 1, H_GROUPS: 1 };
+  const WEIGHTS = { WEIGHTS: 900 };
+  const cases = [
+    { kernel: lstmForwardSubgroupsKernel, ...walk, written: { h: 24, c: 24 } },
+    { kernel: lstmBackwardGatesSubgroupsKernel, ...walk, written: { dc: 24, dGates: 96 } },
+    {
+      kernel: lstmBackwardInputsSubgroupsKernel,
+      params: inputs,
+      constants: WEIGHTS,
+      written: { dInput: 24 },
+    },
+    {
+      kernel: lstmBackwardWeightsSubgroupsKernel,
+      ...{ params: weights, constants: groups, written: { partials: 4 * 3 * 5 * 5 } },
+    },
+  ];
+
+  it.for(cases)('$kernel.name: threads past the end of the work write nothing', async (item, test) => {
+    const { kernel, params = {}, constants = {}, written } = item;
+    const names = Object.keys(kernel.tensors);
+    const data = Object.fromEntries(
+      names.map((name, i) => [name, new Float32Array(4096).fill(0.37 + i / 9)]),
+    );
+    const read = await runKernels(subgroupDevice(test), data, (program, tensors) =>
+      program.run(kernel, { tensors, params, constants, workgroups: [3, 1, 2] }),
+    );
+    for (const [name, count] of Object.entries(written)) {
+      const before = data[name]?.[0];
+      const last = read[name]?.findLastIndex((value) => value !== before);
+      expect(last, `the last element of ${name} that changed`).toBe(count - 1);
+    }
+  });
+
+  it('walks of up to 64 vec4f, shorter ones where there would be fewer than 32 subgroups', () => {
+    const layer = { inputs: 2, hidden: 20, window: 900 };
+    expect(unitWalk({ ...layer, mp4: 2 })).toMatchObject({ params: { length: 1 }, workgroups: [1] });
+    expect(unitWalk({ ...layer, mp4: 34 })).toMatchObject({ params: { length: 4 }, workgroups: [4] });
+    expect(unitWalk({ ...layer, mp4: 3978 })).toMatchObject({ params: { length: 64 }, workgroups: [24] });
+    expect(inputsWorkgroups(65, 21)).toEqual([2, 2]);
+  });
+});
