@@ -206,7 +206,7 @@ async function check(gpu: GpuContext, shape: Shape): Promise<void> {
 describe.each(LSTM_VARIANTS)('lstm, %s', (variant) => {
   /**
    * Threads: 1, 63, 64, 65 and a prime. Tiles: 4 units forward, 2 x 7 for the weights, 10 rows for the inputs; of the
-   * subgroup kernels 8 units, 4 units x 8, 16 or 24 rows, and 20 rows, over walks of up to 64 vec4f.
+   * subgroup kernels 8 units, 4 units x 8, 16 or 24 rows, and 20 rows, over walks of up to 128 vec4f.
    */
   const shapes: Shape[] = [
     { inputs: 1, hidden: 1, coordinates: 8, chunks: 1 },

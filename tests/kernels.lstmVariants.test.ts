@@ -102,11 +102,11 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
     }
   });
 
-  it('walks of up to 64 vec4f, shorter ones where there would be fewer than 32 subgroups', () => {
+  it('walks of up to 128 vec4f, shorter ones where there would be fewer than 32 subgroups', () => {
     const layer = { inputs: 2, hidden: 20, window: 900 };
     expect(unitWalk({ ...layer, mp4: 2 })).toMatchObject({ params: { length: 1 }, workgroups: [1] });
     expect(unitWalk({ ...layer, mp4: 34 })).toMatchObject({ params: { length: 4 }, workgroups: [4] });
-    expect(unitWalk({ ...layer, mp4: 3978 })).toMatchObject({ params: { length: 64 }, workgroups: [24] });
+    expect(unitWalk({ ...layer, mp4: 3978 })).toMatchObject({ params: { length: 128 }, workgroups: [12] });
     expect(inputsWorkgroups(65, 21)).toEqual([2, 2]);
   });
 });

@@ -1,7 +1,7 @@
 import type { CompiledKernel } from './context.ts';
 import { ShaderCompileError, toTypedError } from './errors.ts';
 
-/** How a kernel uses one tensor. `uniform` tensors are read at indices equal for all threads of a workgroup. */
+/** How a kernel uses one tensor. `uniform` tensors are read at indices equal for all threads, or seldom: GPUs have a path for that. */
 export type Access = 'read' | 'readWrite' | 'uniform';
 
 /** One field of a kernel's uniform `Params`, in declaration order. */

@@ -18,7 +18,7 @@ import type { LstmSizes } from './lstmSizes.ts';
 const LANES = 8;
 
 /** vec4f of coordinates a subgroup walks over at most, after it has loaded its weights. */
-const WALK = 64;
+const WALK = 128;
 
 /** Shorter walks give at least as many subgroups, if there are coordinates enough: four workgroups. */
 const LEAST_SUBGROUPS = 32;
