@@ -54,6 +54,7 @@ export async function compare(
     new Evaluator(context, { ...testOptions, horizon }, (pool) => createLearned(pool, config));
   const progress = output.progress('evaluating');
   const entrants: Entrant[] = [];
+  const curves: LossCurve[] = [];
   const tuning: Record<string, readonly Trial[]> = {};
   let optimizeeDescription: string;
   let bytes: number;
@@ -87,7 +88,9 @@ export async function compare(
         writeTensor(context, evaluator.optimizer.phi, one.phi);
         const setting = [evaluator.optimizer.description, one.note].filter((part) => part !== '').join(', ');
         const run = () => evaluator.run(keys, undefined, at(index, one.label));
-        entrants.push(await timed(one.label, 'learned', setting, run));
+        const entrant = await timed(one.label, 'learned', setting, run);
+        entrants.push(entrant);
+        curves.push(entrant.curve);
       } finally {
         evaluator.destroy();
       }
@@ -100,7 +103,9 @@ export async function compare(
         at(all.length + index, `tuning ${label}`)(0.8 * share),
       );
       tuning[label] = tuned.trials;
-      const baseline = createBaseline(context, contender, { ...testOptions, horizon: contender.horizon });
+      const { onlyFinal = false } = contender;
+      const test = { ...testOptions, horizon: contender.horizon, onlyFinal };
+      const baseline = createBaseline(context, contender, test);
       try {
         await baseline.prepare();
         baseline.optimizer.setLearningRates(new Array<number>(baseline.batch).fill(tuned.learningRate));
@@ -112,7 +117,9 @@ export async function compare(
         const text = setting.filter((part) => part !== '').join(', ');
         const run = () =>
           baseline.run(keys, undefined, (share) => at(all.length + index, label)(0.8 + 0.2 * share));
-        entrants.push(await timed(label, 'baseline', text, run));
+        const entrant = await timed(label, 'baseline', text, run);
+        entrants.push(entrant);
+        if (!onlyFinal) curves.push(entrant.curve);
       } finally {
         baseline.destroy();
       }
@@ -123,7 +130,7 @@ export async function compare(
   const rows = entrants.flatMap(accuracyRow);
   const accuracies = rows.length > 0 ? [...rows, ...neighbourRows(comparison, comparison.tasks)] : [];
   return {
-    curves: entrants.map(({ curve }) => curve),
+    curves,
     accuracies,
     ...(accuracies.length > 0 ? judgeAccuracies(accuracies) : judgeLosses(entrants, horizon)),
     optimizeeDescription,

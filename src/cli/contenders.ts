@@ -20,6 +20,8 @@ import type { AccuracyRow } from '../report/data.ts';
 export interface Contender extends Baseline {
   readonly label: string;
   readonly horizon: number;
+  /** Measured after its last step alone, so that it has an accuracy and no curve. */
+  readonly onlyFinal?: boolean;
 }
 
 /** Steps that fine-tuning has on an episode, where that is more than the learned optimizer has. */
@@ -76,16 +78,20 @@ export async function contendersOf(
   const { task, data, seed, horizon, baselines } = options;
   if (!isEpisode(task)) return baselines.map((name) => ({ name, label: name, horizon }));
   const longer = Math.max(horizon, FINE_TUNING_STEPS);
-  const from = (start: Float32Array, label: string, steps: number): Contender[] =>
-    baselines.map((name) => ({ name, start, label: `${label} + ${name}`, horizon: steps }));
+  // Measuring the query set at every one of many steps would take longer than fine-tuning itself.
+  const fineTuning = { horizon: longer, onlyFinal: task.kind === 'glyphs' && longer > horizon };
   const theta0 = learnedStart(context, options.learned);
   const table = data?.train;
   const pretrains = task.kind === 'glyphs' && table && 'examples' in table && baselines.length > 0;
   const pretrained = pretrains ? await pretrainedStart(context, task, table, seed, onPretraining) : undefined;
   return [
-    ...(theta0 ? from(theta0, 'learned theta_0', horizon) : []),
-    ...(pretrained ? from(pretrained, 'pre-trained', longer) : []),
-    ...baselines.map((name) => ({ name, label: `random start + ${name}`, horizon: longer })),
+    ...(theta0
+      ? baselines.map((name) => ({ name, start: theta0, label: `learned theta_0 + ${name}`, horizon }))
+      : []),
+    ...(pretrained
+      ? baselines.map((name) => ({ name, start: pretrained, label: `pre-trained + ${name}`, ...fineTuning }))
+      : []),
+    ...baselines.map((name) => ({ name, label: `random start + ${name}`, ...fineTuning })),
   ];
 }
 
