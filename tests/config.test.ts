@@ -46,6 +46,7 @@ describe('defaults', () => {
       patience: 50,
       secondDerivatives: false,
       coordinateSample: 1,
+      start: 'drawn',
     });
     expect(parse({ task: { kind: 'images' } }).task).toEqual({
       kind: 'images',

@@ -7,6 +7,7 @@ import { Evaluator } from '../src/host/meta/evaluator.ts';
 import { nearestNeighbourAccuracy } from '../src/host/meta/nearestNeighbour.ts';
 import { pretrainedStart } from '../src/host/meta/pretrain.ts';
 import { summarise } from '../src/host/meta/statistics.ts';
+import { Trainer } from '../src/host/meta/trainer.ts';
 import { createBaseline } from '../src/host/meta/tune.ts';
 import { Unroll } from '../src/host/meta/unroll.ts';
 import { denseLayers } from '../src/host/optimizees/layers/settings.ts';
@@ -167,6 +168,27 @@ describe('training on episodes', () => {
     const [first] = validations;
     expect(first?.summary.accuracy?.mean).toHaveLength(5);
     expect(first?.score).toBe(first?.summary.finalMean);
+  });
+
+  it('can start in a pre-trained network', async () => {
+    const config = parseConfig(trainSchema, { ...input, start: 'pre-trained' }, 'test');
+    const trainer = new Trainer(gpu(), config, data);
+    const heard: number[] = [];
+    try {
+      await trainer.prepare(undefined, (share) => heard.push(share));
+      const { theta0 } = trainer.optimizer;
+      const { phi } = await trainer.readState();
+      const start = await pretrainedStart(gpu(), task, data.train, config.seed);
+      expect(phi.slice(theta0?.offset, (theta0?.offset ?? 0) + 321)).toEqual(start);
+    } finally {
+      trainer.destroy();
+    }
+    expect(heard[0]).toBe(0);
+    expect(heard).toEqual([...heard].sort((a, b) => a - b));
+    const parse = (change: object) => () =>
+      parseConfig(trainSchema, { ...input, start: 'pre-trained', ...change }, '');
+    expect(parse({ optimizer: { kind: 'meta-lstm' } })).toThrow('start is pre-trained, but only a theta_0');
+    expect(parse({ task: { kind: 'sine' } })).toThrow('start is pre-trained, but only a theta_0');
   });
 
   it('is refused where an unroll is not the whole episode, or other losses are weighed', () => {

@@ -90,6 +90,11 @@ export const trainOptions = {
     describe:
       'weights of their own for each of the kinds of layers, or of the layers (default: one set of weights for all)',
   },
+  start: {
+    ...text,
+    describe:
+      'few-shot, glyphs: where theta_0 starts to learn, drawn, or pre-trained on all training characters (default drawn)',
+  },
   'second-derivatives': {
     type: 'boolean',
     describe:

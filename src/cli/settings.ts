@@ -243,6 +243,7 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
       lossWeights: isList ? numbers(lossWeights, 'loss-weights') : lossWeights,
       patience: number(values, 'patience'),
       coordinateSample: number(values, 'coordinate-sample'),
+      start: text(values, 'start'),
       secondDerivatives: values['second-derivatives'] === true ? true : undefined,
     }),
     validation: given({

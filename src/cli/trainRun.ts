@@ -65,6 +65,7 @@ export async function trainRun(
   try {
     const result = await run.run(
       {
+        onPretraining: (share) => progress.update(0, `pre-training theta_0, ${Math.round(100 * share)} %`),
         onStep(step) {
           folder.appendLog({ ...step, type: 'step' });
           const text = `loss ${(step.metaLoss / lossWeight).toPrecision(3)}${validationText}`;

@@ -225,6 +225,11 @@ export const trainSchema = z
         error: 'sum, final, or a list of numbers from 0 to 1000000',
       })
       .default('sum'),
+    /**
+     * Where a learned theta_0 starts in meta-training: as the first task would be drawn, or in a network trained to tell all
+     * characters of the training split apart.
+     */
+    start: z.enum(['drawn', 'pre-trained']).default('drawn'),
     /** Exact second order: the meta-gradient also goes through the gradients that the optimizer reads. */
     secondDerivatives: z.boolean().default(false),
     /** Share of the coordinates that the meta-gradient is estimated on; 1 for all. First order only. */
@@ -262,6 +267,11 @@ export const trainSchema = z
     if (every !== undefined && Number.isInteger(unrolls) && every % unrolls !== 0) {
       const what = `must be a multiple of the ${unrolls} meta-steps of an episode (horizon / unroll)`;
       complain(['validation', 'every'], `is ${every}, but ${what}`);
+    }
+    const learnsStart =
+      'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters !== undefined;
+    if (config.start === 'pre-trained' && !(config.task.kind === 'glyphs' && learnsStart)) {
+      complain(['start'], 'is pre-trained, but only a theta_0 that is learned on glyphs can start there');
     }
     if (config.coordinateSample < 1) {
       const theta0 = 'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters;

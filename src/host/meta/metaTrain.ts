@@ -22,6 +22,8 @@ export interface Validation {
 }
 
 export interface MetaTrainHooks {
+  /** How much of the pre-training of theta_0 is done; only where the run starts with it. */
+  onPretraining?(share: number): void;
   onStep?(step: MetaStep): void;
   onValidation?(validation: Validation): void;
   /** The best weights changed. */
@@ -83,7 +85,7 @@ export class MetaTraining {
         "restore the run's own config.json, or start a new run",
       );
     }
-    await trainer.prepare(from?.state);
+    await trainer.prepare(from?.state, hooks.onPretraining);
     await this.#validator.prepare();
     let best = from?.best;
     let skippedInRow = from?.skippedInRow ?? 0;

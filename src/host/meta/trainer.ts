@@ -9,6 +9,7 @@ import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
 import { createLearned } from '../optimizers/create.ts';
 import type { LearnedOptimizer } from '../optimizers/optimizer.ts';
 import { PlanPool } from './plan.ts';
+import { pretrainedStart } from './pretrain.ts';
 import { createTasks, type TaskData } from './tasks.ts';
 import { Unroll } from './unroll.ts';
 
@@ -53,6 +54,7 @@ export class Trainer {
   readonly unroll: Unroll;
   readonly #context: GpuContext;
   readonly #config: TrainConfig;
+  readonly #data: TaskData | undefined;
   readonly #pool: PlanPool;
   readonly #lossWeights: readonly number[];
   readonly #gradient: Tensor;
@@ -76,6 +78,7 @@ export class Trainer {
   ) {
     this.#context = context;
     this.#config = config;
+    this.#data = data;
     this.#pool = new PlanPool(context);
     this.#lossWeights = lossWeightsOf(config);
     this.optimizer = createLearned(this.#pool, config.optimizer);
@@ -118,7 +121,7 @@ export class Trainer {
   }
 
   /** Takes the memory, compiles, and starts from fresh weights of the run's seed or from a saved state. */
-  async prepare(state?: TrainerState): Promise<void> {
+  async prepare(state?: TrainerState, onPretraining?: (share: number) => void): Promise<void> {
     await this.#pool.allocate();
     const tables = { blocks: this.#blocks, norms: this.#blockNorms };
     recordBlockNorms(this.#metaStep, { ...tables, gradient: this.#gradient });
@@ -146,12 +149,25 @@ export class Trainer {
     const phi = state?.phi ?? this.optimizer.initialPhi(this.#config.seed);
     writeTensor(this.#context, this.optimizer.phi, phi);
     if (!state) {
-      this.#drawTheta0();
+      if (this.#config.start === 'pre-trained') await this.#pretrain(onPretraining);
+      else this.#drawTheta0();
       return;
     }
     writeTensor(this.#context, this.#m, state.m);
     writeTensor(this.#context, this.#v, state.v);
     writeTensor(this.#context, this.#status, state.status);
+  }
+
+  /** A learned theta_0 starts in a network that was trained on all classes of the training split. */
+  async #pretrain(onProgress?: (share: number) => void): Promise<void> {
+    const { task, seed } = this.#config;
+    const table = this.#data?.train;
+    const { theta0 } = this.optimizer;
+    if (task.kind !== 'glyphs' || !table || !('examples' in table) || !theta0) {
+      throw new RangeError('only a theta_0 that is learned on glyphs can be pre-trained');
+    }
+    const start = await pretrainedStart(this.#context, task, table, seed, onProgress);
+    writeTensor(this.#context, theta0.tensor, start);
   }
 
   /** A learned theta_0 starts where the first training task would. */
