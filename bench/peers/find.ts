@@ -72,14 +72,16 @@ function findTfjs(choice: string, adapter: string): InstalledPeer[] | SkippedPee
   const manifest = join(peersFolder(), 'node_modules', '@tensorflow', 'tfjs-core', 'package.json');
   if (!existsSync(manifest)) return { name: 'tfjs', reason: 'its packages are not installed', remedy: NPM };
   const version = /"version": "([^"]+)"/.exec(readFileSync(manifest, 'utf8'))?.[1] ?? '';
+  const peer = (name: string, how: string, waits: 'plainly' | 'asleep'): InstalledPeer => ({
+    name,
+    description: `tfjs ${version}, WebGPU on ${adapter}, ${how}`,
+    command: process.execPath,
+    args: [join(peersFolder(), 'tfjsPeer.mjs'), choice, waits],
+    env: process.env,
+  });
   return [
-    {
-      name: 'tfjs-webgpu',
-      description: `tfjs ${version}, WebGPU on ${adapter}`,
-      command: process.execPath,
-      args: [join(peersFolder(), 'tfjsPeer.mjs'), choice],
-      env: process.env,
-    },
+    peer('tfjs-webgpu', 'awaiting its results as programs for it do', 'plainly'),
+    peer('tfjs-webgpu-asleep', 'with the sleeping wait of this engine', 'asleep'),
   ];
 }
 

@@ -16,9 +16,10 @@ let instance;
 
 /**
  * Makes `navigator.gpu` that of the adapter that the bench uses; resolves to the adapter's description and to `wait`,
- * which waits for a promise of the device without taking its cores, as the bench's own runs do.
+ * which waits for a promise of the device: `asleep`, without taking its cores, as the bench's own runs do, or `plainly`,
+ * as any program would, while Dawn's binding spins on the JavaScript thread.
  */
-export async function provideWebGpu(choice) {
+export async function provideWebGpu(choice, waits) {
   const context = await openNodeContext(choice);
   const { description } = context.adapter;
   instance = create(CREATE_OPTIONS[choice]);
@@ -29,7 +30,10 @@ export async function provideWebGpu(choice) {
   });
   const { wait } = context;
   context.destroy();
-  return { adapter: description, wait: (promise) => wait.call(context, promise) };
+  return {
+    adapter: description,
+    wait: (promise) => (waits === 'asleep' ? wait.call(context, promise) : promise),
+  };
 }
 
 /** A case: `kind`, `steps`, `p`, `scale`, `sizes`, and the tensors as typed arrays with shapes. */

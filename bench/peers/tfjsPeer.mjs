@@ -4,7 +4,7 @@
  */
 import { gradientNumbers, provideWebGpu, serve, stackedWeights, thetaNumbers } from './jsPeer.mjs';
 
-const { adapter, wait } = await provideWebGpu(process.argv[2]);
+const { adapter, wait } = await provideWebGpu(process.argv[2], process.argv[3]);
 // Their import looks for navigator.gpu.
 const tf = await import('@tensorflow/tfjs-core');
 await import('@tensorflow/tfjs-backend-webgpu');

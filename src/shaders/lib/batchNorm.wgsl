@@ -6,6 +6,7 @@
 //   R_ADJOINTS  the tangents of ADJOINTS
 // with xhat = (x - <x>) s, s = 1 / sqrt(variance + epsilon). R{xhat} = s (rx - <rx> - xhat <rx xhat>).
 // Running statistics are moments too, whose last three slots are 0: as x does not move them, dx = gamma s dy and so on.
+// Source: Ioffe & Szegedy 2015.
 
 const STATISTICS = 0u;
 const ADJOINTS = 1u;

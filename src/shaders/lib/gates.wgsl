@@ -6,6 +6,7 @@
 // is fed back, 1: its sigmoid).
 // Weights: row k < FEATURES for a[k], then one row for the cell's previous state, one for the gate's own previous value,
 // one for the bias; components are the forget, input, momentum forget and momentum input gate.
+// Source: Ravi & Larochelle 2017; the second cell is the lecture's.
 
 const ONE = 0u;
 const FIXED = 1u;

@@ -1,5 +1,6 @@
 // One step of an LSTM cell from its gates' pre-activations, and its adjoint, for four coordinates; shared by the
 // lstm kernels. Columns of z are the gates i, f, g, o (torch.nn.LSTMCell), rows are coordinates.
+// Source: Hochreiter & Schmidhuber 1997 with forget gates (Gers et al. 2000), as torch.nn.LSTMCell.
 
 fn sigmoid(v: vec4f) -> vec4f {
   return 1.0 / (1.0 + exp(-v));

@@ -5,6 +5,7 @@
 // `hPrev` [hidden, mp4] as vec4f of four coordinates; `params` with mp4, inputs, hidden, units.
 // Register tiling: 6 loads serve 128 multiply-adds, and no private array is indexed by a loop variable. Sizes are
 // run-time values, so that layers of different sizes share one pipeline.
+// Source: torch.nn.LSTMCell.
 
 // Columns are gates, rows are four coordinates.
 struct GateTile {

@@ -5,6 +5,7 @@
 // Needs lib/lstmCell.wgsl. The including file declares: const INPUTS and HIDDEN (sizes, 1 to 24), WEIGHTS (vec4f in the
 // weights' binding); `weights` [HIDDEN, INPUTS + HIDDEN + 1]; `x` [INPUTS, mp4] and `hPrev` [HIDDEN, mp4]; `params`
 // with mp4. All of it is vec4f. Invocation i of a workgroup must be lane i % 8.
+// Source: torch.nn.LSTMCell.
 
 const LANES = 8u;
 const UNIT_GROUPS = (HIDDEN + LANES - 1u) / LANES;

@@ -2,6 +2,7 @@
 // and gated/*. Kind 0, none: x. Kind 1, log-sign with p: (ln|x| / p, sgn x) where |x| >= e^-p, else (-1, e^p x).
 // Kind 2, clamp with k: (max(ln(|x| + eps) / k, -1), clamp(x e^k, -1, 1)), eps = 2^-23.
 // NaN stays NaN: the comparisons are written so that it takes the branch that keeps it.
+// Source: Andrychowicz et al. 2016, appendix A; clamp as in the code DeepMind released.
 
 struct Preprocess {
   kind: u32,
