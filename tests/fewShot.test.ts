@@ -72,7 +72,7 @@ async function measured(
   await pool.allocate();
   try {
     await unroll.prepare();
-    optimizer.setLearningRates(new Array<number>(problem.tasks).fill(0.5));
+    optimizer.set({ learningRate: 0.5 });
     unroll.setTasks(problem.keys, 0);
     submit(gpu(), (encoder) => unroll.encode(encoder, 'reset'));
     const { losses, accuracy } = unroll.query ?? {};
@@ -259,7 +259,7 @@ describe('baselines of few-shot learning', () => {
       );
       try {
         await evaluator.prepare();
-        evaluator.optimizer.setLearningRates(new Array<number>(evaluator.batch).fill(0.05));
+        evaluator.optimizer.set({ learningRate: 0.05 });
         return summarise(await evaluator.run(taskKeys(4, 'train', 0, 12)));
       } finally {
         evaluator.destroy();

@@ -43,10 +43,10 @@ async function episode(
   return { losses, thetas };
 }
 
-function handDesigned(name: 'sgd' | 'momentum', rate: number, tasks: number) {
+function handDesigned(name: 'sgd' | 'momentum', rate: number) {
   return () => {
     const optimizer = createHandDesigned(name);
-    return { optimizer, ready: () => optimizer.setLearningRates(new Array(tasks).fill(rate)) };
+    return { optimizer, ready: () => optimizer.set({ learningRate: rate }) };
   };
 }
 
@@ -60,7 +60,7 @@ describe.each([
   it('gradient-descent-lstm is SGD', async () => {
     const settings = gatedSettings('gradient-descent-lstm', { gates: { forget, input } });
     const lstm = await episode(gpu(), problem, (pool) => ({ optimizer: createGated(pool, settings) }));
-    const sgd = await episode(gpu(), problem, handDesigned('sgd', rate, problem.tasks));
+    const sgd = await episode(gpu(), problem, handDesigned('sgd', rate));
     expect(lstm).toEqual(sgd);
     const [first = 0] = sgd.losses;
     expect(sgd.losses.every(Number.isFinite)).toBe(true);
@@ -72,10 +72,10 @@ describe.each([
     const gates = { forget, input, momentumForget: { fixed: 0.9 }, momentumInput: { fixed: 1 } } as const;
     const settings = gatedSettings('gradient-descent-lstm', { gates });
     const lstm = await episode(gpu(), problem, (pool) => ({ optimizer: createGated(pool, settings) }));
-    const momentum = await episode(gpu(), problem, handDesigned('momentum', rate, problem.tasks));
+    const momentum = await episode(gpu(), problem, handDesigned('momentum', rate));
     expect(lstm).toEqual(momentum);
     expect(momentum.losses.every(Number.isFinite)).toBe(true);
-    const sgd = await episode(gpu(), problem, handDesigned('sgd', rate, problem.tasks));
+    const sgd = await episode(gpu(), problem, handDesigned('sgd', rate));
     expect(lstm).not.toEqual(sgd);
   });
 });

@@ -120,6 +120,11 @@ const cases: readonly Case[] = [
   { kernel: HAND_DESIGNED_KERNELS.rmsprop, params: hand, written: { next: 5, v: 5 } },
   { kernel: HAND_DESIGNED_KERNELS.adam, params: { ...hand, step: 0 }, written: { next: 5, m: 5, v: 5 } },
   {
+    kernel: HAND_DESIGNED_KERNELS.adamw,
+    params: { ...hand, step: 0, horizon: 9, decay: 0.1 },
+    written: { next: 5, m: 5, v: 5 },
+  },
+  {
     kernel: metaAdamUpdateKernel,
     params: { count: 5, learningRate: 1, beta1: 0.9, beta2: 0.9, epsilon: 1 },
     written: { phi: 20, m: 20, v: 20 },

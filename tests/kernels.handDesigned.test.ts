@@ -4,11 +4,11 @@ import type { Program } from '../src/host/gpu/program.ts';
 import type { Tensor } from '../src/host/gpu/tensor.ts';
 import { groupsOf64 } from '../src/host/ops/coordinates.ts';
 import { HAND_DESIGNED_KERNELS } from '../src/host/ops/handDesigned.ts';
-import { adam, momentum, nesterov, rmsprop, sgd } from '../src/reference/handDesigned.ts';
+import { adam, adamw, momentum, nesterov, rmsprop, sgd } from '../src/reference/handDesigned.ts';
 import { at } from '../src/reference/scalar.ts';
 import { expectClose, randomValues } from './support/compare.ts';
 import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
-import { afterSteps } from './support/tolerances.ts';
+import { afterSteps, EPSILON } from './support/tolerances.ts';
 
 const gpu = gpuForThisFile();
 
@@ -23,7 +23,10 @@ const HYPER: Record<Name, readonly [number, number, number]> = {
   nesterov: [0.95, 0, 0],
   rmsprop: [0.99, 0, 1e-8],
   adam: [0.9, 0.999, 1e-8],
+  adamw: [0.9, 0.999, 1e-8],
 };
+/** Of adamw: the last steps come after the schedule's end. */
+const SCHEDULE = { horizon: 40, decay: 0.1 };
 
 /** A reference optimizer as a function that keeps its own state. */
 function referenceOf(name: Name, rate: number): (theta: Vector, g: Float32Array) => Vector {
@@ -32,8 +35,12 @@ function referenceOf(name: Name, rate: number): (theta: Vector, g: Float32Array)
   let adamState: Parameters<typeof adam>[3];
   return (theta, g) => {
     if (name === 'sgd') return sgd(theta, g, lr);
-    if (name === 'adam') {
-      const step = adam(theta, g, { lr, beta1: b1, beta2: b2, eps }, adamState);
+    if (name === 'adam' || name === 'adamw') {
+      const settings = { lr, beta1: b1, beta2: b2, eps };
+      const step =
+        name === 'adam'
+          ? adam(theta, g, settings, adamState)
+          : adamw(theta, g, { ...settings, ...SCHEDULE, decay: Math.fround(SCHEDULE.decay) }, adamState);
       adamState = step.state;
       return step.theta;
     }
@@ -44,6 +51,10 @@ function referenceOf(name: Name, rate: number): (theta: Vector, g: Float32Array)
     state = step.state;
     return step.theta;
   };
+}
+
+function stepParams(kernel: Kernel, step: number): Record<string, number> {
+  return { ...('step' in kernel.params ? { step } : {}), ...('horizon' in kernel.params ? SCHEDULE : {}) };
 }
 
 /** Gradients of many sizes, some exactly 0. */
@@ -61,7 +72,7 @@ describe('handDesigned', () => {
     { tasks: 5, parameters: 13 },
     { tasks: 1, parameters: 131 },
   ];
-  const names: readonly Name[] = ['sgd', 'momentum', 'nesterov', 'rmsprop', 'adam'];
+  const names: readonly Name[] = ['sgd', 'momentum', 'nesterov', 'rmsprop', 'adam', 'adamw'];
   const rates = [0.1, 0.03, 0.01, 0.003, 0.001];
   const aligned = (count: number) => 64 * Math.ceil(count / 64);
 
@@ -81,7 +92,7 @@ describe('handDesigned', () => {
       const used = Object.entries(all).filter(([tensor]) => tensor in kernel.tensors);
       program.run(kernel, {
         tensors: Object.fromEntries(used),
-        params: { count, parameters, ...('step' in kernel.params ? { step } : {}) },
+        params: { count, parameters, ...stepParams(kernel, step) },
         workgroups: [groupsOf64(count)],
       });
       program.copy(next, tensors.history.view('history', step * aligned(count), [count]));
@@ -126,10 +137,16 @@ describe('handDesigned', () => {
     });
   });
 
-  it.each([20, 9_999])('adam goes on from clock %i', async (before) => {
+  it.each([
+    ['adam', 20],
+    ['adam', 9_999],
+    ['adamw', 20],
+    ['adamw', 9_999],
+  ] as const)('%s goes on from clock %i', async (name, before) => {
     const count = 67;
+    const schedule = { horizon: 10_000, decay: 0.25 };
     const data = {
-      hyper: Float32Array.of(0.01, ...HYPER.adam),
+      hyper: Float32Array.of(0.01, ...HYPER[name]),
       clock: Uint32Array.of(before - 3, 0, 0, 0),
       theta: randomValues(count, 3),
       g: gradients(count, 4),
@@ -138,18 +155,52 @@ describe('handDesigned', () => {
       v: randomValues(count, 6, 0, 1),
     };
     const read = await runKernels(gpu(), data, (program, tensors) =>
-      program.run(HAND_DESIGNED_KERNELS.adam, {
+      program.run(HAND_DESIGNED_KERNELS[name], {
         tensors,
-        params: { count, parameters: count, step: 3 },
+        params: { count, parameters: count, step: 3, ...(name === 'adamw' ? schedule : {}) },
         workgroups: [groupsOf64(count)],
       }),
     );
     const [lr = 0, beta1 = 0, beta2 = 0, eps = 0] = data.hyper;
     const { m, v } = data;
-    const expected = adam(data.theta, data.g, { lr, beta1, beta2, eps }, { m, v, t: before });
+    const settings = { lr, beta1, beta2, eps, ...schedule };
+    const expected = { adam, adamw }[name](data.theta, data.g, settings, { m, v, t: before });
     expectClose(read.next, expected.theta, afterSteps(1, expected.theta), 'theta');
     expectClose(read.m, expected.state.m, afterSteps(1, m), 'm');
     expectClose(read.v, expected.state.v, afterSteps(1, v), 'v');
+  });
+
+  it("adamw's schedule keeps its digits to the end of a horizon", async () => {
+    const horizon = 10_000;
+    const steps = [1, 63, 5_000, 9_937, 9_998, 9_999];
+    for (const before of steps) {
+      // With no gradient the step is lr_t decay theta alone, and theta is small enough for next to be nothing else.
+      const data = {
+        hyper: Float32Array.of(1, ...HYPER.adamw),
+        clock: Uint32Array.of(before, 0, 0, 0),
+        theta: Float32Array.of(1e-3),
+        g: new Float32Array(1),
+        next: unwritten(1),
+        m: new Float32Array(1),
+        v: new Float32Array(1),
+      };
+      const decay = 1000;
+      const { next } = await runKernels(gpu(), data, (program, tensors) =>
+        program.run(HAND_DESIGNED_KERNELS.adamw, {
+          tensors,
+          params: { count: 1, parameters: 1, step: 0, horizon, decay },
+          workgroups: [1],
+        }),
+      );
+      const left = (1 + Math.cos((Math.PI * before) / horizon)) / 2;
+      const theta = at(data.theta, 0);
+      expectClose(
+        next,
+        [theta - left * decay * theta],
+        { absolute: 16 * EPSILON * theta * Math.max(1, left * decay) },
+        `${before}`,
+      );
+    }
   });
 
   it.each(names)('%s: NaN in a gradient is seen in its parameter, and in no other', async (name) => {
@@ -165,8 +216,7 @@ describe('handDesigned', () => {
     const { next } = await runKernels(gpu(), data, (program, tensors) => {
       const kernel: Kernel = HAND_DESIGNED_KERNELS[name];
       const used = Object.entries(tensors).filter(([tensor]) => tensor in kernel.tensors);
-      const step = 'step' in kernel.params ? { step: 0 } : {};
-      const params = { count: 4, parameters: 4, ...step };
+      const params = { count: 4, parameters: 4, ...stepParams(kernel, 0) };
       program.run(kernel, { tensors: Object.fromEntries(used), params, workgroups: [1] });
     });
     expect(Array.from(next, Number.isNaN)).toEqual([false, true, false, false]);

@@ -197,7 +197,7 @@ describe('batch normalisation in episodes', () => {
       await pool.allocate();
       try {
         await unroll.prepare();
-        optimizer.setLearningRates([0.3, 0.3]);
+        optimizer.set({ learningRate: 0.3 });
         const run = async (keys: readonly number[]) => {
           unroll.setTasks(Uint32Array.from(keys), 0);
           submit(gpu(), (encoder) => unroll.encode(encoder, 'reset'));
@@ -243,7 +243,7 @@ describe('running statistics elsewhere', () => {
       await pool.allocate();
       try {
         await unroll.prepare();
-        optimizer.setLearningRates([0.3, 0.3]);
+        optimizer.set({ learningRate: 0.3 });
         unroll.setTasks(Uint32Array.of(1, 2, 3, 4), 0);
         submit(gpu(), (encoder) => unroll.encode(encoder, 'reset'));
         return { bytes, dispatches: unroll.dispatches, read: await readTensors(gpu(), [unroll.losses]) };

@@ -74,7 +74,7 @@ async function beside(
   await pool.allocate();
   try {
     await unroll.prepare();
-    own.setLearningRates(new Array<number>(tasks).fill(rate));
+    own.set({ learningRate: rate });
     const rows: Rows = [];
     for (const part of [0, 1, 0, 1]) {
       if (part === 0) rows.length = 0;

@@ -196,7 +196,7 @@ describe('evaluation', () => {
           await evaluator.prepare();
           const { optimizer } = evaluator;
           if ('phi' in optimizer) writeTensor(context(), optimizer.phi, optimizer.initialPhi(3));
-          else optimizer.setLearningRates(new Array<number>(tasks).fill(0.05));
+          else optimizer.set({ learningRate: 0.05 });
           results.push((await evaluator.run(order)).values);
         } finally {
           evaluator.destroy();

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { taskKeys } from '../src/host/data/threefry.ts';
 import { Evaluator } from '../src/host/meta/evaluator.ts';
 import { summarise } from '../src/host/meta/statistics.ts';
-import { tuneLearningRate } from '../src/host/meta/tune.ts';
+import { createBaseline, tuneBaseline } from '../src/host/meta/tune.ts';
 import { createHandDesigned } from '../src/host/optimizers/handDesigned.ts';
 import { gpuForThisFile } from './support/gpu.ts';
 import { smallConfig } from './support/training.ts';
@@ -44,12 +44,14 @@ describe('a tuned learning rate', () => {
 
   it('is the best of all that were tried, and what was measured is what that rate gives on its own', async () => {
     const options = { task, data: undefined, list: 'validation', horizon: 20 } as const;
-    const { learningRate, trials } = await tuneLearningRate(context(), { name: 'adam' }, options, keys);
-    const rates = trials.map((trial) => trial.learningRate);
+    const { learningRate, beta, trials } = await tuneBaseline(context(), { name: 'adam' }, options, keys);
+    expect([...new Set(trials.map((trial) => trial.beta))]).toEqual([0.5, 0.8, 0.9, 0.95, 0.99]);
+    expect(trials.length).toBeGreaterThanOrEqual(11 + 4 * 3 + 6);
+    const rates = trials.filter((trial) => trial.beta === beta).map((trial) => trial.learningRate);
     expect(rates).toEqual([...rates].sort((a, b) => a - b));
-    expect(rates.length).toBeGreaterThanOrEqual(17);
+    expect(rates.length).toBeGreaterThanOrEqual(9);
     const best = trials.reduce((a, b) => (b.score < a.score ? b : a));
-    expect(best.learningRate).toBe(learningRate);
+    expect([best.learningRate, best.beta]).toEqual([learningRate, beta]);
     // Tried on both sides, so that the best is not the edge of what was tried.
     expect(learningRate).toBeGreaterThan(rates[0] ?? 0);
     expect(learningRate).toBeLessThan(rates.at(-1) ?? 0);
@@ -57,10 +59,31 @@ describe('a tuned learning rate', () => {
     const evaluator = new Evaluator(context(), { ...options, tasks: 4 }, () => createHandDesigned('adam'));
     try {
       await evaluator.prepare();
-      evaluator.optimizer.setLearningRates(new Array<number>(4).fill(learningRate));
+      evaluator.optimizer.set({ learningRate, ...(beta !== undefined && { beta }) });
       expect(summarise(await evaluator.run(keys)).finalMean).toBe(best.score);
     } finally {
       evaluator.destroy();
+    }
+  });
+
+  it('of heavy-ball momentum is looked for in proportion to 1 - beta', async () => {
+    const options = { task, data: undefined, list: 'validation', horizon: 20 } as const;
+    const { trials } = await tuneBaseline(context(), { name: 'momentum' }, options, keys);
+    const least = (beta: number) => trials.find((trial) => trial.beta === beta)?.learningRate ?? 0;
+    expect(least(0.5) / least(0.99)).toBeGreaterThan(10);
+  });
+
+  it('of a schedule is that of a run of the same horizon', async () => {
+    const options = { task, data: undefined, list: 'validation', horizon: 20 } as const;
+    const tuned = await tuneBaseline(context(), { name: 'adamw' }, options, keys);
+    const best = Math.min(...tuned.trials.map(({ score }) => score));
+    const baseline = createBaseline(context(), { name: 'adamw' }, { ...options, tasks: 4 });
+    try {
+      await baseline.prepare();
+      baseline.optimizer.set(tuned);
+      expect(summarise(await baseline.run(keys)).finalMean).toBe(best);
+    } finally {
+      baseline.destroy();
     }
   });
 
@@ -68,7 +91,7 @@ describe('a tuned learning rate', () => {
     // The largest curvature of such a problem is about 2 (400 / 2)^2, so SGD diverges above 3e-5.
     const steep = { ...task, dimension: 400 } as typeof task;
     const options = { task: steep, data: undefined, list: 'validation', horizon: 10 } as const;
-    const { learningRate, trials } = await tuneLearningRate(context(), { name: 'sgd' }, options, keys);
+    const { learningRate, trials } = await tuneBaseline(context(), { name: 'sgd' }, options, keys);
     expect(learningRate).toBeLessThan(9e-5);
     expect(trials[0]?.learningRate).toBeLessThan(learningRate);
     expect(trials.at(-1)?.score).toBe(Number.POSITIVE_INFINITY);

@@ -3,6 +3,7 @@ import {
   CoordwiseError,
   createBaseline,
   createLearned,
+  describeTuned,
   Evaluator,
   MetaTraining,
   ownTasks,
@@ -10,7 +11,7 @@ import {
   summarise,
   taskKeys,
   trainSchema,
-  tuneLearningRate,
+  tuneBaseline,
   writeTensor,
 } from 'coordwise';
 import { openNodeContext } from 'coordwise/node';
@@ -59,7 +60,7 @@ async function main(context) {
   const rows = [];
   const report = async (name, evaluator, prepare) => {
     await evaluator.prepare();
-    prepare(evaluator.optimizer, evaluator.batch);
+    prepare(evaluator.optimizer);
     const { mean, finalMean, finalError } = summarise(await evaluator.run(testKeys));
     evaluator.destroy();
     rows.push({ name, start: mean[0], middle: mean[horizon / 5], end: finalMean, error: finalError });
@@ -86,17 +87,9 @@ async function main(context) {
 
   const tuning = { task, data, list: 'validation', horizon };
   for (const name of flags.baselines.split(',').filter((part) => part !== '')) {
-    const { learningRate } = await tuneLearningRate(
-      context,
-      { name },
-      tuning,
-      taskKeys(seed, 'validation', 0, 8),
-    );
-    const rate = Number(learningRate.toPrecision(3));
-    await report(
-      `${name}, learning rate ${rate} (tuned)`,
-      createBaseline(context, { name }, test),
-      (hand, batch) => hand.setLearningRates(new Array(batch).fill(learningRate)),
+    const tuned = await tuneBaseline(context, { name }, tuning, taskKeys(seed, 'validation', 0, 8));
+    await report(`${name}, ${describeTuned(name, tuned)}`, createBaseline(context, { name }, test), (hand) =>
+      hand.set(tuned),
     );
   }
   printTable(rows, horizon);

@@ -1,14 +1,14 @@
 import {
   createBaseline,
   createLearned,
+  describeTuned,
   Evaluator,
   type GpuContext,
-  HAND_DESIGNED_SETTINGS,
   type LossMatrix,
   summarise,
-  type Trial,
+  type Tuned,
   taskKeys,
-  tuneLearningRate,
+  tuneBaseline,
   tuningBytes,
   writeTensor,
 } from '../host/index.ts';
@@ -34,8 +34,8 @@ export interface ComparisonResult extends Verdict {
   readonly accuracies: readonly AccuracyRow[];
   readonly optimizeeDescription: string;
   readonly bytes: number;
-  /** Every learning rate that was tried, by contender. */
-  readonly tuning: Readonly<Record<string, readonly Trial[]>>;
+  /** The setting that every contender runs with, and all that were tried. */
+  readonly tuning: Readonly<Record<string, Tuned>>;
 }
 
 /** Runs the learned optimizers and every baseline, each at its tuned learning rate, on the same held-out tasks. */
@@ -55,7 +55,7 @@ export async function compare(
   const progress = output.progress('evaluating');
   const entrants: Entrant[] = [];
   const curves: LossCurve[] = [];
-  const tuning: Record<string, readonly Trial[]> = {};
+  const tuning: Record<string, Tuned> = {};
   let optimizeeDescription: string;
   let bytes: number;
   try {
@@ -99,19 +99,18 @@ export async function compare(
     for (const [index, contender] of contenders.entries()) {
       const { label, name } = contender;
       const options = { ...tuningOptions, horizon: contender.horizon };
-      const tuned = await tuneLearningRate(context, contender, options, tuningKeys, (share) =>
+      const tuned = await tuneBaseline(context, contender, options, tuningKeys, (share) =>
         at(all.length + index, `tuning ${label}`)(0.8 * share),
       );
-      tuning[label] = tuned.trials;
+      tuning[label] = tuned;
       const { onlyFinal = false } = contender;
       const test = { ...testOptions, horizon: contender.horizon, onlyFinal };
       const baseline = createBaseline(context, contender, test);
       try {
         await baseline.prepare();
-        baseline.optimizer.setLearningRates(new Array<number>(baseline.batch).fill(tuned.learningRate));
+        baseline.optimizer.set(tuned);
         const setting = [
-          `lr ${Number(tuned.learningRate.toPrecision(3))} (tuned)`,
-          HAND_DESIGNED_SETTINGS[name],
+          describeTuned(name, tuned),
           contender.horizon === horizon ? '' : `${contender.horizon} steps`,
         ];
         const text = setting.filter((part) => part !== '').join(', ');

@@ -143,7 +143,7 @@ export const trainOptions = {
 const baselines = {
   ...text,
   describe:
-    'compare with these, separated by commas; "" for none (default sgd,momentum,nesterov,rmsprop,adam; few-shot sgd,adam)',
+    'compare with these, separated by commas; "" for none (default sgd,momentum,nesterov,rmsprop,adam,adamw; few-shot sgd,adam)',
 } as const;
 
 /** Options of `demo`. */

@@ -58,7 +58,7 @@ export {
   createBaseline,
   type Trial,
   type Tuned,
-  tuneLearningRate,
+  tuneBaseline,
   tuningBytes,
 } from './meta/tune.ts';
 export { Unroll, type UnrollOptions } from './meta/unroll.ts';
@@ -86,10 +86,11 @@ export { GROUPINGS, type Grouping, type GroupSettings } from './optimizers/group
 export { type GroupSize, groupSizes } from './optimizers/grouped/weights.ts';
 export {
   createHandDesigned,
+  describeTuned,
   HAND_DESIGNED,
-  HAND_DESIGNED_SETTINGS,
   type HandDesigned,
   type HandDesignedName,
+  type HandDesignedSetting,
 } from './optimizers/handDesigned.ts';
 export type { LearnedOptimizer, Optimizer, WeightBlock } from './optimizers/optimizer.ts';
 export { type SettingName, settingPath } from './settingProblem.ts';

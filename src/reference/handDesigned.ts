@@ -74,6 +74,22 @@ export function adam(
   return { theta: sgd(theta, direction, lr), state: { m, v, t } };
 }
 
+/**
+ * AdamW (Loshchilov & Hutter 2019, algorithm 2) with a cosine schedule down to 0: Adam's step with the learning rate
+ * lr_t = lr (1 + cos(pi (t - 1) / horizon)) / 2, and lr_t decay theta taken off besides.
+ */
+export function adamw(
+  theta: ArrayLike<number>,
+  g: ArrayLike<number>,
+  settings: Parameters<typeof adam>[2] & { readonly decay: number; readonly horizon: number },
+  state?: AdamState,
+): Step<AdamState> {
+  const share = Math.min((state?.t ?? 0) / settings.horizon, 1);
+  const lr = (settings.lr * (1 + Math.cos(Math.PI * share))) / 2;
+  const step = adam(theta, g, { ...settings, lr }, state);
+  return { ...step, theta: step.theta.map((x, i) => x - lr * settings.decay * at(theta, i)) };
+}
+
 /** decay * average + weight * x; an average left out is 0. */
 function accumulate(
   average: Average | undefined,

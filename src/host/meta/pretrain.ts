@@ -57,7 +57,7 @@ export async function pretrainedStart(
   await pool.allocate();
   try {
     await unroll.prepare();
-    optimizer.setLearningRates([learningRate]);
+    optimizer.set({ learningRate });
     for (let step = 0; step < steps; step += unrollSteps) {
       unroll.setTasks(taskKeys(seed, 'train', 0, 1), step);
       submit(context, (encoder) => unroll.encode(encoder, step === 0 ? 'reset' : 'carry'));

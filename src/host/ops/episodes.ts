@@ -1,6 +1,7 @@
 import classesCode from '../../shaders/episodes/classes.wgsl?raw';
 import examplesCode from '../../shaders/episodes/examples.wgsl?raw';
 import sineCode from '../../shaders/episodes/sine.wgsl?raw';
+import sineLibrary from '../../shaders/lib/sine.wgsl?raw';
 import threefryCode from '../../shaders/lib/threefry.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
@@ -33,7 +34,7 @@ export const episodeExamplesKernel: Kernel = {
 export const sineEpisodeKernel: Kernel = {
   name: 'episodes/sine',
   code: sineCode,
-  libraries: [threefryCode],
+  libraries: [threefryCode, sineLibrary],
   tensors: { keys: 'read', x: 'readWrite', target_: 'readWrite' },
   params: { rows: 'u32', batch: 'u32', first: 'u32', taskStream: 'u32', pointStream: 'u32' },
 };

@@ -47,7 +47,7 @@ export function createCompared(optimizer: Optimizer, reference: HandDesigned): C
     },
     upload() {
       optimizer.upload?.();
-      reference.setLearningRates(new Array<number>(use().tasks).fill(1));
+      reference.set({ learningRate: 1 });
     },
   };
 }
