@@ -92,7 +92,7 @@ describe('examples/logisticRegression', () => {
     expect(sameStart).toBe(start);
     expect(untrained).toBeGreaterThan(0.8 * start);
     expect(trained).toBeLessThan(0.5 * untrained);
-    expect(stdout).toMatch(/\nsgd, learning rate [\d.]+ \(tuned\) /);
+    expect(stdout).toMatch(/\nsgd, lr [\d.]+ \(tuned\) /);
   });
 
   it('is refused for second order without R-kernels, and accepted with them', async () => {
