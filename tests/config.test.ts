@@ -112,6 +112,7 @@ describe('settings that are wrong', () => {
       { horizon: 60, validation: { every: 100 } },
       'validation.every is 100, but must be a multiple of the 3 meta-steps of an episode (horizon / unroll)',
     ],
+    [{ finalMetaLearningRate: -1 }, 'finalMetaLearningRate is -1, but must be at least 0'],
     [{ metaLearningRate: 0 }, 'metaLearningRate is 0, but must be at least 1e-12'],
     [{ clip: -3 }, 'clip is -3, but must be at least 0.000001'],
     [

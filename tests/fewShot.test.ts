@@ -134,7 +134,15 @@ const glyphs = {
 };
 const task: GlyphsTask = {
   kind: 'glyphs',
-  ...{ ways: 3, shots: 2, queries: 4, turned: false, resolution: 7, layers: denseLayers([6], 'relu') },
+  ...{
+    ways: 3,
+    shots: 2,
+    queries: 4,
+    turned: false,
+    distortion: 0,
+    resolution: 7,
+    layers: denseLayers([6], 'relu'),
+  },
   initial: { kind: 'pytorch' },
 };
 /** The noise is 3x3; a resolution is what pictures have, so the table says that it is 7x7 with room around it. */

@@ -12,9 +12,14 @@ import {
   denseBackwardWeightsKernel,
   denseForwardKernel,
 } from '../src/host/ops/dense.ts';
-import { episodeClassesKernel, episodeExamplesKernel, sineEpisodeKernel } from '../src/host/ops/episodes.ts';
+import {
+  distortionsKernel,
+  episodeClassesKernel,
+  episodeExamplesKernel,
+  sineEpisodeKernel,
+} from '../src/host/ops/episodes.ts';
 import { HAND_DESIGNED_KERNELS } from '../src/host/ops/handDesigned.ts';
-import { gatherKernel, labelsKernel } from '../src/host/ops/images.ts';
+import { gatherKernel, labelsKernel, warpKernel } from '../src/host/ops/images.ts';
 import {
   lstmBackwardGatesKernel,
   lstmBackwardInputsKernel,
@@ -80,6 +85,16 @@ const cases: readonly Case[] = [
   { kernel: quadraticForwardKernel, params: { count: 6, dimension: 3 }, written: { residual: 6 } },
   { kernel: quadraticBackwardKernel, params: { count: 6, dimension: 3 }, written: { gradient: 6 } },
   { kernel: gatherKernel, params: { batch: 3, rows: 4, features: 5 }, written: { x: 20 } },
+  {
+    kernel: distortionsKernel,
+    params: { rows: 5, perWay: 2, first: 0, step: 0, classStream: 1, rowStream: 2, strength: 1 },
+    written: { maps: 40 },
+  },
+  {
+    kernel: warpKernel,
+    params: { batch: 3, rows: 4, side: 4, factor: 2, count: 16 },
+    written: { x: 16 },
+  },
   { kernel: labelsKernel, params: { batch: 3, rows: 4 }, written: { labels: 4 } },
   { kernel: squaredErrorForwardKernel, params: squared, written: { rowLoss: 4 } },
   { kernel: squaredErrorBackwardKernel, params: squared, written: { doutput: 12 } },
@@ -126,7 +141,7 @@ const cases: readonly Case[] = [
   },
   {
     kernel: metaAdamUpdateKernel,
-    params: { count: 5, learningRate: 1, beta1: 0.9, beta2: 0.9, epsilon: 1 },
+    params: { count: 5, beta1: 0.9, beta2: 0.9, epsilon: 1 },
     written: { phi: 20, m: 20, v: 20 },
   },
   {

@@ -89,6 +89,7 @@ describe('metaAdam', () => {
       m: new Float32Array(length),
       v: new Float32Array(length),
       status: Float32Array.of(nan, nan, 0, 0),
+      rate: Float32Array.of(settings.learningRate),
       gradients: randomValues(stride * events.length, 2),
       losses: randomValues(128 * events.length, 3),
       phis: unwritten(stride * events.length),
@@ -102,11 +103,11 @@ describe('metaAdam', () => {
       data.losses.set(event.losses ?? [], step * 128 + LOSSES - 2);
     }
     const read = await runKernels(gpu(), data, (program, tensors) => {
-      const { phi, m, v, status } = tensors;
+      const { phi, m, v, status, rate } = tensors;
       for (const [step] of events.entries()) {
         const gradient = tensors.gradients.view('gradient', step * stride, [length]);
         const losses = tensors.losses.view('losses', step * 128, [LOSSES]);
-        recordMetaAdam(program, { gradient, losses, status, phi, m, v }, { ...settings, clip });
+        recordMetaAdam(program, { gradient, losses, status, rate, phi, m, v }, { ...settings, clip });
         program.copy(phi, tensors.phis.view('phi', step * stride, [length]));
         program.copy(status, tensors.states.view('status', step * 64, [4]));
       }
@@ -156,6 +157,7 @@ describe('metaAdam', () => {
       gradient: Float32Array.of(1e15, 0, 0, 0),
       losses: Float32Array.of(1),
       status: new Float32Array(4),
+      rate: Float32Array.of(settings.learningRate),
       phi: new Float32Array(4),
       m: new Float32Array(4),
       v: new Float32Array(4),

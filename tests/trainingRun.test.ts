@@ -6,6 +6,7 @@ import { decodeWeights, encodeWeights } from '../src/host/io/weights.ts';
 import { Evaluator } from '../src/host/meta/evaluator.ts';
 import { MetaTraining } from '../src/host/meta/metaTrain.ts';
 import { summarise } from '../src/host/meta/statistics.ts';
+import { metaLearningRateAt } from '../src/host/meta/trainer.ts';
 import { denseLayers } from '../src/host/optimizees/layers/settings.ts';
 import { createLearned } from '../src/host/optimizers/create.ts';
 import { createHandDesigned } from '../src/host/optimizers/handDesigned.ts';
@@ -49,6 +50,20 @@ describe('a resumed run', () => {
 
   it('is the uninterrupted one on images', async () => {
     await expectSameEnd(smallMlpConfig({ iterations: 4 }), smallImages());
+  });
+
+  it('is the uninterrupted one while the learning rate falls', async () => {
+    const falling = { iterations: 8, metaLearningRate: 0.1, finalMetaLearningRate: 0 };
+    const { steps } = await expectSameEnd(smallConfig(falling));
+    expect(steps).not.toEqual(
+      (await recordRun(context(), smallConfig({ ...falling, finalMetaLearningRate: 0.1 }))).steps,
+    );
+    const rates = [0, 2, 4, 6].map((iteration) => metaLearningRateAt(smallConfig(falling), iteration));
+    expect(rates).toEqual(
+      [0.1, 0.05 * (1 + Math.SQRT1_2), 0.05, 0.05 * (1 - Math.SQRT1_2)].map((rate) =>
+        expect.closeTo(rate, 12),
+      ),
+    );
   });
 
   it('is the uninterrupted one for learned gates, a learned theta_0 and second order', async () => {

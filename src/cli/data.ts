@@ -23,7 +23,9 @@ export async function loadTaskData(task: TaskConfig): Promise<TaskData | undefin
     case 'glyphs': {
       const glyphs = await loadGlyphs();
       const table = (split: GlyphSplitName) => poolGlyphs(glyphSplit(glyphs, split), task.resolution);
-      const train = table('train');
+      const { distortion: strength, resolution: side } = task;
+      const distortion = { strength, side };
+      const train = strength > 0 ? { ...glyphSplit(glyphs, 'train'), distortion } : table('train');
       return {
         train: task.turned ? turnGlyphs(train) : train,
         validation: table('validation'),

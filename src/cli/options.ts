@@ -36,6 +36,11 @@ export const taskOptions = {
     type: 'boolean',
     describe: 'few-shot, glyphs: train on turned characters as other classes too (default yes; --no-turned)',
   },
+  distortion: {
+    ...numeric,
+    describe:
+      'few-shot, glyphs: how strongly training images are distorted at random: 1 turns by up to 17 degrees (default 0)',
+  },
   resolution: { ...numeric, describe: 'images: their side, 28, or average-pooled to 14 or 7 (default 28)' },
   network: {
     ...text,
@@ -120,6 +125,10 @@ export const trainOptions = {
   },
   iterations: { ...numeric, describe: 'meta-steps, one an unroll (no default: it must be given)' },
   'learning-rate': { ...numeric, describe: 'of meta-Adam (default 0.003, few-shot 0.001)' },
+  'final-learning-rate': {
+    ...numeric,
+    describe: 'to which it falls along half a cosine over all meta-steps (default: it stays as it is)',
+  },
   clip: { ...numeric, describe: 'largest norm of the meta-gradient (default: no clipping, few-shot 0.25)' },
   'loss-weights': {
     ...text,

@@ -21,7 +21,11 @@ const EPISODE = { dataset: 'dataset', shots: 'shots', queries: 'queries' } as co
 const SETTINGS_OF: Readonly<Record<TaskKind, Readonly<Record<string, string>>>> = {
   quadratic: { dimension: 'dimension', distribution: 'distribution' },
   images: { dataset: 'dataset', resolution: 'resolution', batch: 'batch', ...NETWORK },
-  glyphs: { ...EPISODE, ways: 'ways', turned: 'turned', resolution: 'resolution', ...NETWORK },
+  glyphs: {
+    ...EPISODE,
+    ...{ ways: 'ways', turned: 'turned', distortion: 'distortion', resolution: 'resolution' },
+    ...NETWORK,
+  },
   sine: { ...EPISODE, ...NETWORK },
   own: {},
 };

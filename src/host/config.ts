@@ -77,6 +77,8 @@ export const glyphsTask = z.strictObject({
   queries: count(1000).default(15),
   /** Whether meta-training also has every character turned by 90, 180 and 270 degrees, as other classes. */
   turned: z.boolean().default(true),
+  /** How strongly the images of meta-training and pre-training are distorted at random; 0: not at all. */
+  distortion: between(0, 4).default(0),
   resolution: resolution.default(28),
   layers: layersSchema.default(() => denseLayers([64, 64], 'relu')),
   initial: initialValues.default({ kind: 'pytorch' }),
@@ -217,6 +219,8 @@ export const trainSchema = z
     /** Meta-steps; one an unroll. */
     iterations: z.int().min(1).max(100_000_000),
     metaLearningRate: between(1e-12, 10).default(0.003),
+    /** Given, the learning rate falls from the first to this one along half a cosine over all meta-steps. */
+    finalMetaLearningRate: between(0, 10).optional(),
     /** Global-norm clip of the meta-gradient; null for none. */
     clip: between(1e-6, 1e30).nullable().default(null),
     /** Weight of each loss of an unroll: all alike, the last only, or T + 1 numbers. */

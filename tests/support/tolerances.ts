@@ -75,3 +75,11 @@ export function batchNormAllowed(values: ArrayLike<number>): { readonly absolute
   const largest = Array.from(values).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   return { absolute: 16 * EPSILON * largest };
 }
+
+/** The six numbers of a random affine map of strength up to 2: products of a few sines, exponentials and draws. */
+export const AFFINE_MAP: Allowed = { absolute: 2e-6 };
+
+/** Bilinear samples, in [0, 1], at places computed in f32 from numbers up to 1.5 times the image's side. */
+export function warpAllowed(side: number): { readonly absolute: number } {
+  return { absolute: 16 * EPSILON * side };
+}

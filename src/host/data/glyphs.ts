@@ -45,6 +45,14 @@ export interface GlyphSet {
   index(classIndex: number, familyIndex: number): number;
 }
 
+/** How images are distorted at random when they are drawn, so that there are more shapes to learn from. */
+export interface Distortion {
+  /** 1: classes turned by up to 17 degrees, sheared by 0.3 and stretched by 1.2, single images half as much. */
+  readonly strength: number;
+  /** Side of the images after it: they are distorted at their own size, then average-pooled to this one. */
+  readonly side: number;
+}
+
 /** One split as tables for the GPU. Images are numbered from 0 within the split. */
 export interface GlyphTable {
   readonly split: GlyphSplitName;
@@ -57,6 +65,8 @@ export interface GlyphTable {
   readonly counts: Uint32Array<ArrayBuffer>;
   /** Height and width of an image. */
   readonly side: number;
+  /** Absent where images are seen as they are. */
+  readonly distortion?: Distortion;
   /** uint8 [n, side, side]. */
   readonly images: Uint8Array<ArrayBuffer>;
   /** The classes' names. */

@@ -45,6 +45,9 @@ export const STREAMS = {
   sinePoints: 10 << 24,
   /** The step of the episode is added. */
   coordinateSample: 11 << 24,
+  /** The step of the episode is added to both. */
+  classDistortion: 12 << 24,
+  exampleDistortion: 13 << 24,
 } as const;
 
 /**

@@ -50,7 +50,7 @@ export async function pretrainedStart(
     createOptimizee: (tensors) =>
       createNetwork({
         ...{ pool, tasks: 1, settings: task, tensors },
-        source: createImageSource(pool, 1, images, batch, tensors),
+        source: createImageSource(pool, 1, images, batch, tensors, table.distortion),
       }),
   });
   pool.requireFit(1, unroll.optimizee.parameters);

@@ -42,6 +42,20 @@ const META_ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 /** Staging buffers: a meta-step is read while the next one runs. */
 const STAGING = 2;
 
+/** Meta-Adam's learning rate at a meta-step: constant, or along half a cosine from the first rate to the last. */
+export function metaLearningRateAt(
+  {
+    metaLearningRate,
+    finalMetaLearningRate,
+    iterations,
+  }: Pick<TrainConfig, 'metaLearningRate' | 'finalMetaLearningRate' | 'iterations'>,
+  iteration: number,
+): number {
+  if (finalMetaLearningRate === undefined) return metaLearningRate;
+  const left = (1 + Math.cos((Math.PI * iteration) / iterations)) / 2;
+  return finalMetaLearningRate + (metaLearningRate - finalMetaLearningRate) * left;
+}
+
 /** Makes the optimizee of a batch of tasks, its tensors planned in `pool`. */
 export type CreateOptimizee = (pool: TensorPool) => (tensors: TaskTensors) => Optimizee;
 
@@ -61,6 +75,7 @@ export class Trainer {
   readonly #m: Tensor;
   readonly #v: Tensor;
   readonly #status: Tensor;
+  readonly #rate: Tensor;
   readonly #blocks: Tensor;
   readonly #blockNorms: Tensor;
   readonly #metaStep: Program;
@@ -87,6 +102,7 @@ export class Trainer {
     this.#m = this.#pool.tensor('meta-Adam m', shape);
     this.#v = this.#pool.tensor('meta-Adam v', shape);
     this.#status = this.#pool.tensor('meta-step status', [4]);
+    this.#rate = this.#pool.tensor('meta-learning rate', [1]);
     const { length } = this.optimizer.blocks;
     this.#blocks = this.#pool.tensor('blocks of phi', [length, 4], 'u32');
     this.#blockNorms = this.#pool.tensor('norms of the blocks', [length]);
@@ -131,15 +147,12 @@ export class Trainer {
         gradient: this.#gradient,
         losses: this.unroll.losses,
         status: this.#status,
+        rate: this.#rate,
         phi: this.optimizer.phi,
         m: this.#m,
         v: this.#v,
       },
-      {
-        ...META_ADAM,
-        learningRate: this.#config.metaLearningRate,
-        clip: this.#config.clip ?? NO_CLIP,
-      },
+      { ...META_ADAM, clip: this.#config.clip ?? NO_CLIP },
     );
     await Promise.all([this.unroll.prepare(), this.#metaStep.prepare()]);
     this.#ring = new ReadbackRing(this.#context, this.#reported, STAGING);
@@ -189,6 +202,7 @@ export class Trainer {
     const episode = (iteration - part) / this.unrollsPerEpisode;
     const stepsBefore = part * unroll;
     this.unroll.setTasks(taskKeys(seed, 'train', episode * tasks, tasks), stepsBefore);
+    writeTensor(this.#context, this.#rate, Float32Array.of(metaLearningRateAt(this.#config, iteration)));
     const pending = submit(this.#context, (encoder) => {
       this.unroll.encode(encoder, part === 0 ? 'reset' : 'carry');
       this.#metaStep.encode(encoder);

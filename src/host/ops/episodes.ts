@@ -1,4 +1,5 @@
 import classesCode from '../../shaders/episodes/classes.wgsl?raw';
+import distortionsCode from '../../shaders/episodes/distortions.wgsl?raw';
 import examplesCode from '../../shaders/episodes/examples.wgsl?raw';
 import sineCode from '../../shaders/episodes/sine.wgsl?raw';
 import sineLibrary from '../../shaders/lib/sine.wgsl?raw';
@@ -29,6 +30,22 @@ export const episodeExamplesKernel: Kernel = {
     labels: 'readWrite',
   },
   params: { ways: 'u32', shots: 'u32', rows: 'u32', first: 'u32', maxExamples: 'u32', stream: 'u32' },
+};
+
+export const distortionsKernel: Kernel = {
+  name: 'episodes/distortions',
+  code: distortionsCode,
+  libraries: [threefryCode],
+  tensors: { keys: 'read', clock: 'read', maps: 'readWrite' },
+  params: {
+    rows: 'u32',
+    perWay: 'u32',
+    first: 'u32',
+    step: 'u32',
+    classStream: 'u32',
+    rowStream: 'u32',
+    strength: 'f32',
+  },
 };
 
 export const sineEpisodeKernel: Kernel = {
@@ -89,6 +106,33 @@ export function recordEpisodeExamples(
     tensors,
     params: { ...numbers },
     workgroups: [groupsOf64(Math.max(ways * maxExamples, rows)), tensors.keys.length / 2],
+  });
+}
+
+/**
+ * maps [B, rows, 8]: a random affine map of an image's points a row, for `recordWarp`. Rows of a way (`perWay` of them)
+ * share one map, and each has half as strong a one of its own with a shift; at strength 1 turned by up to 17 degrees,
+ * sheared by 0.3, stretched by 1.2, shifted by a pixel.
+ *
+ * @param numbers first: rows of the task that were drawn before, so that other calls draw other maps
+ */
+export function recordDistortions(
+  program: Program,
+  tensors: { readonly keys: Tensor; readonly clock: Tensor; readonly maps: Tensor },
+  numbers: {
+    readonly rows: number;
+    readonly perWay: number;
+    readonly first: number;
+    readonly step: number;
+    readonly classStream: number;
+    readonly rowStream: number;
+    readonly strength: number;
+  },
+): void {
+  program.run(distortionsKernel, {
+    tensors,
+    params: { ...numbers },
+    workgroups: [groupsOf64(numbers.rows), tensors.keys.length / 2],
   });
 }
 

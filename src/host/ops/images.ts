@@ -1,5 +1,6 @@
 import gatherCode from '../../shaders/images/gather.wgsl?raw';
 import labelsCode from '../../shaders/images/labels.wgsl?raw';
+import warpCode from '../../shaders/images/warp.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -17,6 +18,13 @@ export const labelsKernel: Kernel = {
   code: labelsCode,
   tensors: { classes: 'read', indices: 'read', labels: 'readWrite' },
   params: { batch: 'u32', rows: 'u32' },
+};
+
+export const warpKernel: Kernel = {
+  name: 'images/warp',
+  code: warpCode,
+  tensors: { pixels: 'read', indices: 'read', maps: 'read', x: 'readWrite' },
+  params: { batch: 'u32', rows: 'u32', side: 'u32', factor: 'u32', count: 'u32' },
 };
 
 /** x [B, features, rows] in [0, 1]: the images `indices` [B, rows]; `pixels` holds bytes, four a word. */
@@ -43,5 +51,34 @@ export function recordLabels(
     tensors,
     params: { batch, rows },
     workgroups: [groupsOf64(rows), tasks],
+  });
+}
+
+/**
+ * x [B, (side / factor)^2, rows] in [0, 1]: the images `indices` [B, rows] of side x side pixels, each warped by its map of
+ * `maps` [B, rows, 8] (`recordDistortions`) and average-pooled by `factor`, which divides `side`.
+ */
+export function recordWarp(
+  program: Program,
+  tensors: {
+    readonly pixels: Tensor;
+    readonly indices: Tensor;
+    readonly maps: Tensor;
+    readonly x: Tensor;
+  },
+  sizes: {
+    readonly tasks: number;
+    readonly batch: number;
+    readonly rows: number;
+    readonly side: number;
+    readonly factor: number;
+  },
+): void {
+  const { tasks, batch, rows, side, factor } = sizes;
+  const count = (side / factor) ** 2 * rows;
+  program.run(warpKernel, {
+    tensors,
+    params: { batch, rows, side, factor, count },
+    workgroups: [groupsOf64(count), tasks],
   });
 }

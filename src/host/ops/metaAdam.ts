@@ -18,8 +18,15 @@ export const metaAdamUpdateKernel: Kernel = {
   name: 'metaAdam/update',
   code: updateCode,
   libraries: [oneMinusPowerCode],
-  tensors: { status: 'read', gradient: 'read', phi: 'readWrite', m: 'readWrite', v: 'readWrite' },
-  params: { count: 'u32', learningRate: 'f32', beta1: 'f32', beta2: 'f32', epsilon: 'f32' },
+  tensors: {
+    status: 'read',
+    gradient: 'read',
+    rate: 'read',
+    phi: 'readWrite',
+    m: 'readWrite',
+    v: 'readWrite',
+  },
+  params: { count: 'u32', beta1: 'f32', beta2: 'f32', epsilon: 'f32' },
 };
 
 export const metaAdamBlockNormsKernel: Kernel = {
@@ -33,8 +40,8 @@ export const metaAdamBlockNormsKernel: Kernel = {
 export const NO_CLIP = 3.4028234663852886e38;
 
 /**
- * One meta-step: global-norm clip, finite check, Adam on phi. `status` [4] = (norm, scale or 0 when skipped,
- * applied, skipped).
+ * One meta-step: global-norm clip, finite check, Adam on phi with the learning rate `rate` [1]. `status` [4] = (norm,
+ * scale or 0 when skipped, applied, skipped).
  */
 export function recordMetaAdam(
   program: Program,
@@ -42,29 +49,29 @@ export function recordMetaAdam(
     readonly gradient: Tensor;
     readonly losses: Tensor;
     readonly status: Tensor;
+    readonly rate: Tensor;
     readonly phi: Tensor;
     readonly m: Tensor;
     readonly v: Tensor;
   },
   numbers: {
     readonly clip: number;
-    readonly learningRate: number;
     readonly beta1: number;
     readonly beta2: number;
     readonly epsilon: number;
   },
 ): void {
-  const { gradient, losses, status, phi, m, v } = tensors;
+  const { gradient, losses, status, rate, phi, m, v } = tensors;
   const count = gradient.length / 4;
   program.run(metaAdamPrepareKernel, {
     tensors: { gradient, losses, status },
     params: { count, lossCount: losses.length, clip: numbers.clip },
     workgroups: [1],
   });
-  const { learningRate, beta1, beta2, epsilon } = numbers;
+  const { beta1, beta2, epsilon } = numbers;
   program.run(metaAdamUpdateKernel, {
-    tensors: { status, gradient, phi, m, v },
-    params: { count, learningRate, beta1, beta2, epsilon },
+    tensors: { status, gradient, rate, phi, m, v },
+    params: { count, beta1, beta2, epsilon },
     workgroups: [groupsOf64(count)],
   });
 }

@@ -5,8 +5,8 @@ import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { TensorPool } from '../gpu/tensor.ts';
 import { recordEpisodeClasses, recordEpisodeExamples, recordSineEpisode } from '../ops/episodes.ts';
-import { recordGather } from '../ops/images.ts';
 import { type ExampleBatch, type ExampleSource, rowsOf, toWords } from './examples.ts';
+import { planGather, seenSide } from './gather.ts';
 import { vectorShape } from './layers/layer.ts';
 import type { TaskTensors } from './optimizee.ts';
 
@@ -36,30 +36,36 @@ export function createGlyphEpisodes(
   tasks: number,
   table: GlyphTable,
   sizes: EpisodeSizes,
-  { keys, steps }: TaskTensors,
+  taskTensors: TaskTensors,
 ): ExampleSource {
   requireEpisode(table, sizes);
+  const { keys, steps } = taskTensors;
   const { ways, shots, queries } = sizes;
-  const features = table.side ** 2;
+  const { distortion } = table;
+  const side = seenSide(table.side, distortion);
   const pixels = pool.tensor(`${table.split} glyphs`, [Math.ceil(table.images.length / 4)], 'u32');
   const examples = pool.tensor('examples of classes', [table.classes, table.maxExamples], 'u32');
   const counts = pool.tensor('counts of examples', [table.classes], 'u32');
   const classes = pool.tensor('classes of episodes', [tasks, ways], 'u32');
-  const plan = (label: string, perClass: number) => {
+  const plan = (label: string, perClass: number, first: number) => {
     const batch = ways * perClass;
     const rows = rowsOf(batch);
+    const size = { height: table.side, width: table.side };
+    const gather = { label, batch, rows, ...size, perWay: perClass, first: ways * first, distortion };
     return {
       label,
       batch,
       rows,
       perClass,
-      x: pool.tensor(`${label} x`, [tasks, features, rows]),
+      first,
+      recordGather: planGather({ pool, tasks, ...gather, tensors: taskTensors }),
+      x: pool.tensor(`${label} x`, [tasks, side ** 2, rows]),
       target: pool.tensor(`${label} labels`, [tasks, rows], 'u32'),
       indices: pool.tensor(`${label} indices`, [tasks, rows], 'u32'),
     };
   };
-  const support = plan('support', shots);
-  const query = plan('query', queries);
+  const support = plan('support', shots, 0);
+  const query = plan('query', queries, shots);
   const recordDraw = (program: Program) => {
     recordEpisodeClasses(
       program,
@@ -70,20 +76,18 @@ export function createGlyphEpisodes(
         stream: STREAMS.episodeClasses,
       },
     );
-    let first = 0;
-    for (const { batch, rows, perClass, x, target, indices } of [support, query]) {
+    for (const { rows, perClass, first, recordGather, x, target, indices } of [support, query]) {
       const { maxExamples } = table;
       const stream = STREAMS.episodeExamples;
       const numbers = { ways, shots: perClass, rows, first, maxExamples, stream };
       const tensors = { keys, classes, examples, counts, indices, labels: target };
       recordEpisodeExamples(program, tensors, numbers);
-      recordGather(program, { pixels, indices, x }, { tasks, batch, rows, features });
-      first += perClass;
+      recordGather(program, 0, { pixels, indices, x });
     }
   };
   return {
-    description: `${ways}-way ${shots}-shot, ${table.split} glyphs ${table.side}x${table.side}`,
-    shape: { channels: 1, height: table.side, width: table.side },
+    description: `${ways}-way ${shots}-shot, ${table.split} glyphs ${side}x${side}`,
+    shape: { channels: 1, height: side, width: side },
     objective: { kind: 'classification', outputs: ways },
     batches: [support, query],
     query,

@@ -1,10 +1,12 @@
+import type { Distortion } from '../data/glyphs.ts';
 import type { ImageSet } from '../data/images.ts';
 import { STREAMS } from '../data/threefry.ts';
 import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
-import { recordGather, recordLabels } from '../ops/images.ts';
+import { recordLabels } from '../ops/images.ts';
 import { recordMinibatch } from '../ops/random.ts';
+import { planGather, seenSide } from './gather.ts';
 import { type Shape, vectorShape } from './layers/layer.ts';
 import type { TaskTensors } from './optimizee.ts';
 
@@ -75,31 +77,40 @@ export function toWords(bytes: Uint8Array): Uint32Array {
 /** A batch padded to whole vectors of four rows. */
 export const rowsOf = (batch: number): number => 4 * Math.ceil(batch / 4);
 
-/** Minibatches of `batch` images drawn with replacement, per task and step, on the device. */
+/**
+ * Minibatches of `batch` images drawn with replacement, per task and step, on the device; square ones can be distorted at
+ * random.
+ */
 export function createImageSource(
   pool: TensorPool,
   tasks: number,
   images: DeviceImages,
   batch: number,
-  { keys, clock }: TaskTensors,
+  tensors: TaskTensors,
+  distortion?: Distortion,
 ): ExampleSource {
+  const { keys, clock } = tensors;
   const { set, pixels, classes } = images;
-  const features = set.height * set.width;
+  const height = seenSide(set.height, distortion);
+  const width = seenSide(set.width, distortion);
   const rows = rowsOf(batch);
   const indices = pool.tensor('minibatch indices', [tasks, rows], 'u32');
-  const x = pool.tensor('minibatch x', [tasks, features, rows]);
+  const x = pool.tensor('minibatch x', [tasks, height * width, rows]);
   const labels = pool.tensor('minibatch labels', [tasks, rows], 'u32');
   const minibatch = { label: 'minibatch', batch, rows, x, target: labels };
+  const size = { height: set.height, width: set.width };
+  const rowwise = { perWay: 1, first: 0, distortion, tensors };
+  const recordGather = planGather({ pool, tasks, label: 'minibatch', batch, rows, ...size, ...rowwise });
   return {
-    description: `batch ${batch}, ${set.name} ${set.height}x${set.width}`,
-    shape: { channels: 1, height: set.height, width: set.width },
+    description: `batch ${batch}, ${set.name} ${height}x${width}`,
+    shape: { channels: 1, height, width },
     objective: { kind: 'classification', outputs: set.classes },
     batches: [minibatch],
     upload: () => images.upload(),
     recordSample(program, step) {
       const numbers = { rows, images: set.count, stream: STREAMS.minibatch, step };
       recordMinibatch(program, { keys, clock, indices }, numbers);
-      recordGather(program, { pixels, indices, x }, { tasks, batch, rows, features });
+      recordGather(program, step, { pixels, indices, x });
       recordLabels(program, { classes, indices, labels }, { tasks, batch, rows });
       return minibatch;
     },

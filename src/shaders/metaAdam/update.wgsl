@@ -1,16 +1,17 @@
-// Formula: g = status.scale * gradient; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; phi -= lr * mhat / (sqrt(vhat) + eps).
+// Formula: g = status.scale * gradient; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; phi -= rate * mhat / (sqrt(vhat) + eps).
 // Source: Kingma & Ba 2015, algorithm 1; t = status[2], the meta-steps applied so far, this one included.
-// Shapes: status [4] as metaAdam/prepare; gradient, phi, m, v [count] vec4f.
+// Shapes: status [4] as metaAdam/prepare; gradient, phi, m, v [count] vec4f; rate [1] f32.
 // Writes: phi =, m =, v = (in place; nothing when status.scale is 0: the step is skipped)
 // Grid: x over count in workgroups of 64.
 
-struct Params { count: u32, learningRate: f32, beta1: f32, beta2: f32, epsilon: f32 }
+struct Params { count: u32, beta1: f32, beta2: f32, epsilon: f32 }
 
 @group(0) @binding(0) var<storage, read> status: array<f32>;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4f>;
-@group(0) @binding(2) var<storage, read_write> phi: array<vec4f>;
-@group(0) @binding(3) var<storage, read_write> m: array<vec4f>;
-@group(0) @binding(4) var<storage, read_write> v: array<vec4f>;
+@group(0) @binding(2) var<storage, read> rate: array<f32>;
+@group(0) @binding(3) var<storage, read_write> phi: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> m: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> v: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
@@ -23,5 +24,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   v[id.x] = square;
   let meanCorrected = mean / oneMinusPower(params.beta1, status[2]);
   let squareCorrected = square / oneMinusPower(params.beta2, status[2]);
-  phi[id.x] -= params.learningRate * meanCorrected / (sqrt(squareCorrected) + params.epsilon);
+  phi[id.x] -= rate[0] * meanCorrected / (sqrt(squareCorrected) + params.epsilon);
 }
