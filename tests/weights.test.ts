@@ -225,6 +225,7 @@ describe('a checkpoint', () => {
       status: Float32Array.of(Number.NaN, 0, 28, 2),
     },
     best: { iteration: 20, score: 0.25, phi: randomValues(length, 4) },
+    stage: { index: 1, iteration: 20, episodes: 10 },
   };
   const bytes = encodeCheckpoint(checkpoint);
   const read = (from: Uint8Array, size = length) => decodeCheckpoint(from, 'w.safetensors', size);

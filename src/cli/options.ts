@@ -123,6 +123,15 @@ export const trainOptions = {
     ...numeric,
     describe: 'steps of an episode, a multiple of the unroll (default 100, few-shot 8)',
   },
+  curriculum: {
+    ...text,
+    describe:
+      'growing horizons, such as 100,200,500: train on each, select on the next one (default: one horizon)',
+  },
+  'stage-patience': {
+    ...numeric,
+    describe: 'curriculum: validations without a better one that end a stage early (default 5)',
+  },
   iterations: { ...numeric, describe: 'meta-steps, one an unroll (no default: it must be given)' },
   'learning-rate': { ...numeric, describe: 'of meta-Adam (default 0.003, few-shot 0.001)' },
   'final-learning-rate': {

@@ -29,6 +29,8 @@ const FLAGS: Readonly<Record<string, string>> = {
   'optimizer.outputScale': 'output-scale',
   metaLearningRate: 'learning-rate',
   finalMetaLearningRate: 'final-learning-rate',
+  'curriculum.horizons': 'curriculum',
+  'curriculum.patience': 'stage-patience',
   lossWeights: 'loss-weights',
   'optimizer.groups': 'groups',
   'optimizer.gateFeedback': 'gate-feedback',
@@ -150,6 +152,17 @@ function groupsFrom(values: Values, task: TaskConfig): unknown {
   );
 }
 
+function curriculumFrom(values: Values): unknown {
+  const horizons = text(values, 'curriculum');
+  const patience = number(values, 'stage-patience');
+  if (horizons !== undefined) return given({ horizons: numbers(horizons, 'curriculum'), patience });
+  if (patience === undefined) return undefined;
+  throw new ConfigError(
+    '--stage-patience ends the stages of a curriculum, and there is none',
+    'leave it out, or add horizons: --curriculum 100,200,500',
+  );
+}
+
 /** Flags that only some optimizers have, with what they set. */
 function optimizerFlags(kind: string, task: TaskConfig, values: Values): Record<string, unknown> {
   const own: Record<'l2l' | 'gated', Record<string, unknown>> = {
@@ -238,6 +251,7 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
       tasks: number(values, 'tasks'),
       unroll: number(values, 'unroll') ?? (fewShot && (number(values, 'horizon') ?? fewShot.steps)),
       horizon: number(values, 'horizon') ?? (fewShot && (number(values, 'unroll') ?? fewShot.steps)),
+      curriculum: curriculumFrom(values),
       iterations,
       metaLearningRate: number(values, 'learning-rate'),
       finalMetaLearningRate: number(values, 'final-learning-rate'),

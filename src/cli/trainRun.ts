@@ -8,6 +8,7 @@ import {
   lossWeightsOf,
   MetaTraining,
   type MetaTrainResult,
+  type Stage,
   type TaskData,
   TensorPool,
   type TrainConfig,
@@ -62,16 +63,32 @@ export async function trainRun(
   let validationText = '';
   const lossWeight = lossWeightsOf(config).reduce((sum, weight) => sum + weight, 0);
   const stop = catchInterrupt(output);
+  const at = ({ index, count, horizon }: Stage) =>
+    count === 1 ? '' : `stage ${index + 1}/${count} (${horizon} steps) | `;
+  const staged = ({ index, count, horizon, selection }: Stage) =>
+    count === 1 ? {} : { stage: index + 1, horizon, selection };
   try {
     const result = await run.run(
       {
         onPretraining: (share) => progress.update(0, `pre-training theta_0, ${Math.round(100 * share)} %`),
-        onStep(step) {
+        onStage(stage, iteration) {
+          if (stage.count === 1) return;
+          folder.appendLog({
+            type: 'stage',
+            iteration: Math.max(0, iteration - 1),
+            done: iteration,
+            ...staged(stage),
+          });
+          output.say(
+            `Stage ${stage.index + 1} of ${stage.count}, after ${iteration} meta-iterations: trains on ${stage.horizon} steps, selects on ${stage.selection}`,
+          );
+        },
+        onStep(step, stage) {
           folder.appendLog({ ...step, type: 'step' });
-          const text = `loss ${(step.metaLoss / lossWeight).toPrecision(3)}${validationText}`;
+          const text = `${at(stage)}loss ${(step.metaLoss / lossWeight).toPrecision(3)}${validationText}`;
           progress.update((step.iteration + 1) / config.iterations, text);
         },
-        onValidation({ iteration, summary, score, isBest }) {
+        onValidation({ iteration, summary, score, isBest, stage }) {
           const { finalMean, sumMean } = summary;
           // A validation belongs to the step before it, so that resuming keeps or drops both.
           const at = Math.max(0, iteration - 1);
@@ -83,6 +100,7 @@ export async function trainRun(
             sumMean,
             score,
             isBest,
+            ...staged(stage),
           });
           validationText = ` | validation ${score.toPrecision(3)}${isBest ? ' (best)' : ''}`;
           if (!process.stderr.isTTY) {
@@ -91,9 +109,12 @@ export async function trainRun(
             );
           }
         },
-        onBest({ phi, iteration }) {
-          const { task, optimizer: settings, seed, horizon, unroll: steps, secondDerivatives } = config;
-          const training = { seed, iteration, horizon, unroll: steps, secondDerivatives };
+        onBest({ phi, iteration }, { horizon, index }) {
+          const { task, optimizer: settings, seed, unroll: steps, secondDerivatives } = config;
+          const curriculum = config.curriculum && {
+            curriculum: config.curriculum.horizons.slice(0, index + 1),
+          };
+          const training = { seed, iteration, horizon, ...curriculum, unroll: steps, secondDerivatives };
           const weights = optimizer.toNamed(phi);
           folder.saveCheckpoint('best', encodeWeights({ optimizer: settings, task, training, weights }));
         },

@@ -214,8 +214,19 @@ export const trainSchema = z
     tasks: count(65535).default(1),
     /** T: steps the meta-gradient goes back through. */
     unroll: count(10_000).default(20),
-    /** Steps of an episode: states are carried from unroll to unroll up to here. */
-    horizon: count(1_000_000).default(100),
+    /**
+     * Steps of an episode: states are carried from unroll to unroll up to here. By default 100; of a curriculum its last
+     * horizon, for which the run's weights are in the end.
+     */
+    horizon: count(1_000_000).optional(),
+    /** Stages with growing horizons: weights trained on one are selected on the next. */
+    curriculum: z
+      .strictObject({
+        horizons: z.array(count(1_000_000)).min(2).max(64),
+        /** Validations without a better one after which a stage ends before its share of the meta-steps. */
+        patience: count(100_000).default(5),
+      })
+      .optional(),
     /** Meta-steps; one an unroll. */
     iterations: z.int().min(1).max(100_000_000),
     metaLearningRate: between(1e-12, 10).default(0.003),
@@ -241,7 +252,10 @@ export const trainSchema = z
     validation: z
       .strictObject({
         tasks: count(65535).default(16),
-        /** Meta-steps between two validations: a multiple of the unrolls of an episode, by default the nearest to 100. */
+        /**
+         * Meta-steps between two validations: a multiple of the unrolls of an episode, by default the nearest to 100. In a
+         * curriculum rounded to whole episodes of each stage.
+         */
         every: count(100_000_000).optional(),
         select: z.enum(['final', 'sum']).default('final'),
       })
@@ -249,8 +263,13 @@ export const trainSchema = z
     /** Meta-steps in a row that are not finite before the run gives up. */
     patience: count(100_000).default(50),
   })
+  .transform((config) => ({
+    ...config,
+    horizon: config.horizon ?? config.curriculum?.horizons.at(-1) ?? 100,
+  }))
   .superRefine((config, context) => {
     const complain = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
+    if (config.curriculum) checkCurriculum(config, config.curriculum.horizons, complain);
     if (isEpisode(config.task)) {
       if (config.horizon !== config.unroll) {
         complain(['unroll'], `is ${config.unroll}, but must be all ${config.horizon} steps of an episode`);
@@ -268,7 +287,7 @@ export const trainSchema = z
     }
     const unrolls = config.horizon / config.unroll;
     const { every } = config.validation;
-    if (every !== undefined && Number.isInteger(unrolls) && every % unrolls !== 0) {
+    if (every !== undefined && !config.curriculum && Number.isInteger(unrolls) && every % unrolls !== 0) {
       const what = `must be a multiple of the ${unrolls} meta-steps of an episode (horizon / unroll)`;
       complain(['validation', 'every'], `is ${every}, but ${what}`);
     }
@@ -300,11 +319,33 @@ export const trainSchema = z
   })
   .transform((config) => {
     const unrolls = config.horizon / config.unroll;
-    const { every = Math.max(1, Math.round(100 / unrolls)) * unrolls } = config.validation;
+    const whole = config.curriculum ? 100 : Math.max(1, Math.round(100 / unrolls)) * unrolls;
+    const { every = whole } = config.validation;
     return { ...config, validation: { ...config.validation, every } };
   });
 export type TrainConfig = z.infer<typeof trainSchema>;
 export type TrainInput = z.input<typeof trainSchema>;
+
+function checkCurriculum(
+  config: { horizon: number; unroll: number; iterations: number; task: TaskConfig },
+  horizons: readonly number[],
+  complain: (path: string[], message: string) => void,
+): void {
+  const { horizon, unroll, iterations, task } = config;
+  const refuse = (message: string) =>
+    complain(['curriculum', 'horizons'], `is ${horizons.join(',')}, but ${message}`);
+  const last = horizons.at(-1) ?? 0;
+  if (isEpisode(task)) refuse('few-shot episodes have one length');
+  const small = horizons.find((steps, index) => index > 0 && steps <= (horizons[index - 1] ?? 0));
+  if (small !== undefined) refuse(`must grow: ${small} is not more than the horizon before it`);
+  const odd = horizons.find((steps) => steps % unroll !== 0);
+  if (odd !== undefined) refuse(`must hold multiples of the unroll, ${unroll}: ${odd} is none`);
+  if (horizon !== last) complain(['horizon'], `is ${horizon}, but must be the curriculum's last, ${last}`);
+  const least = Math.ceil(last / unroll) * horizons.length;
+  if (iterations >= least) return;
+  const why = `so that each of the ${horizons.length} stages has an episode`;
+  complain(['iterations'], `is ${iterations}, but must be at least ${least}, ${why}`);
+}
 
 /** On which held-out tasks, and for how many steps, optimizers are compared. */
 export const evaluationSchema = z.strictObject({

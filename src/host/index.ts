@@ -13,6 +13,7 @@ export { Tensor, TensorPool, wrapBuffer } from './gpu/tensor.ts';
 export { type Best, type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './io/checkpoint.ts';
 export { decodeSafeTensors, encodeSafeTensors, type SafeTensorsFile } from './io/safetensors.ts';
 export { decodeWeights, encodeWeights, type WeightsFile } from './io/weights.ts';
+export type { Stage } from './meta/curriculum.ts';
 export { Evaluator, type EvaluatorOptions } from './meta/evaluator.ts';
 export {
   type GateRecording,

@@ -19,12 +19,23 @@ export interface Best {
   readonly phi: Float32Array;
 }
 
+/** Where the stage under way began. */
+export interface StageStart {
+  readonly index: number;
+  /** Meta-steps of the run before it. */
+  readonly iteration: number;
+  /** Episodes of the run before it. */
+  readonly episodes: number;
+}
+
 /** A run between two episodes: with it and the configuration, the rest of the run is determined. */
 export interface Checkpoint {
   /** Meta-steps done. */
   readonly iteration: number;
   readonly state: TrainerState;
   readonly best: Best | undefined;
+  /** Where the stage under way began; the best weights are the stage's. */
+  readonly stage: StageStart;
   /** Meta-steps in a row, up to here, that were not finite. */
   readonly skippedInRow: number;
 }
@@ -36,10 +47,14 @@ const factsSchema = z.strictObject({
   iteration: whole,
   skippedInRow: whole,
   best: z.strictObject({ iteration: whole, score: z.number().nullable() }).nullable(),
+  /** Absent from the checkpoints of versions without stages. */
+  stage: z
+    .strictObject({ index: whole, iteration: whole, episodes: whole })
+    .default({ index: 0, iteration: 0, episodes: 0 }),
 });
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
-  const { iteration, state, best, skippedInRow } = checkpoint;
+  const { iteration, state, best, skippedInRow, stage } = checkpoint;
   const { phi, m, v, status } = state;
   const tensors = new Map<string, SafeTensor>();
   for (const [name, data] of Object.entries({ phi, m, v, status, ...(best && { best: best.phi }) })) {
@@ -48,7 +63,7 @@ export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer
   const bestFacts = best
     ? { iteration: best.iteration, score: Number.isFinite(best.score) ? best.score : null }
     : null;
-  const facts = JSON.stringify({ iteration, skippedInRow, best: bestFacts });
+  const facts = JSON.stringify({ iteration, skippedInRow, best: bestFacts, stage });
   return encodeSafeTensors(sealed({ metadata: { format: FORMAT, facts }, tensors }));
 }
 
@@ -77,10 +92,11 @@ export function decodeCheckpoint(bytes: Uint8Array, source: string, phiLength: n
     requireFinite({ dtype: 'F32', shape: [phiLength], data }, name, source);
     return data;
   };
-  const { iteration, skippedInRow, best } = facts;
+  const { iteration, skippedInRow, best, stage } = facts;
   return {
     iteration,
     skippedInRow,
+    stage,
     // The status of a skipped meta-step holds the norm that was not finite.
     state: { phi: finite('phi'), m: finite('m'), v: finite('v'), status: floats('status', 4) },
     best: best

@@ -27,7 +27,10 @@ const trainingSchema = z.strictObject({
   seed: z.int().min(0).max(0xffffffff),
   /** Meta-steps that led to these weights. */
   iteration: z.int().min(0),
+  /** Steps of the episodes they were trained on: in a curriculum those of the stage that led to them. */
   horizon: z.int().min(1),
+  /** Horizons of the curriculum, where there was one, up to that stage's. */
+  curriculum: z.array(z.int().min(1)).optional(),
   unroll: z.int().min(1),
   /** Whether the meta-gradient was of exact second order. */
   secondDerivatives: z.boolean().default(false),

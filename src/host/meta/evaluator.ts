@@ -27,6 +27,8 @@ export interface EvaluatorOptions {
   /** Tasks of one `run` at the most; more than fit at once are run in batches. */
   readonly tasks: number;
   readonly horizon: number;
+  /** Shorter horizons that `run` may be asked for. */
+  readonly shorter?: readonly number[];
   /** Of tasks with a query set, measure only where the run ends: what comes before it is 0. */
   readonly onlyFinal?: boolean;
 }
@@ -61,7 +63,7 @@ export class Evaluator<T extends Optimizer> {
       const pool = new PlanPool(context);
       const optimizer = create(pool);
       const createOptimizee = createTasks(pool, task, data, list, tasks);
-      const steps = unrollSteps(task, horizon);
+      const steps = unrollSteps(task, horizon, options.shorter);
       const measureQuery = options.onlyFinal ? 'last step' : 'every step';
       const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery });
       const fit = Math.min(tasks - 1, Math.floor(tasks / pool.excess));
@@ -109,18 +111,21 @@ export class Evaluator<T extends Optimizer> {
   /**
    * Losses of the tasks with these keys [tasks, 2]. `onBatch` is told which tasks run next (the last batch is
    * filled up with the first tasks), `onProgress` how much of the work is done.
+   * @param horizon the evaluator's own, or one of its shorter ones
    */
   async run(
     keys: Uint32Array,
     onBatch?: (tasks: readonly number[]) => void,
     onProgress?: (share: number) => void,
+    horizon = this.#horizon,
   ): Promise<LossMatrix> {
     const ring = this.#ring;
     if (!ring) throw new RangeError('the evaluator was run before it was prepared');
     const tasks = keys.length / 2;
     const { steps, tasks: batch } = this.#unroll;
-    const measured = this.#measured.map(() => new Float64Array(tasks * (this.#horizon + 1)));
-    const unrolls = this.#horizon / steps;
+    const measured = this.#measured.map(() => new Float64Array(tasks * (horizon + 1)));
+    const unrolls = horizon / steps;
+    if (!Number.isInteger(unrolls)) throw new RangeError(`the evaluator was not made for ${horizon} steps`);
     const total = Math.ceil(tasks / batch) * unrolls;
     let done = 0;
     let late: (() => Promise<void>) | undefined;
@@ -139,7 +144,7 @@ export class Evaluator<T extends Optimizer> {
           for (const [index, values] of measured.entries()) {
             for (let step = 0; step <= steps; step++) {
               for (let b = 0; b < count; b++) {
-                const at = (first + b) * (this.#horizon + 1) + part * steps + step;
+                const at = (first + b) * (horizon + 1) + part * steps + step;
                 values[at] = read[index]?.[step * batch + b] ?? Number.NaN;
               }
             }
@@ -151,7 +156,7 @@ export class Evaluator<T extends Optimizer> {
     }
     await late?.();
     const [values = new Float64Array(), accuracy] = measured;
-    return { tasks, horizon: this.#horizon, values, ...(accuracy && { accuracy }) };
+    return { tasks, horizon, values, ...(accuracy && { accuracy }) };
   }
 
   #submit(ring: ReadbackRing, keys: Uint32Array, stepsBefore: number): PendingRead {
@@ -168,15 +173,15 @@ export class Evaluator<T extends Optimizer> {
   }
 }
 
-/** Steps of one unroll, and of one submit. */
-export function unrollSteps(task: TaskConfig, horizon: number): number {
-  return isEpisode(task) ? horizon : stepsOf(horizon);
+/** Steps of one unroll, and of one submit; they divide the horizon and the shorter ones. */
+export function unrollSteps(task: TaskConfig, horizon: number, shorter: readonly number[] = []): number {
+  return isEpisode(task) ? horizon : stepsOf([horizon, ...shorter]);
 }
 
-/** The largest number of steps up to STEPS that divides the horizon. */
-function stepsOf(horizon: number): number {
-  for (let steps = Math.min(STEPS, horizon); steps > 1; steps--) {
-    if (horizon % steps === 0) return steps;
+/** The largest number of steps up to STEPS that divides all horizons. */
+function stepsOf(horizons: readonly number[]): number {
+  for (let steps = Math.min(STEPS, ...horizons); steps > 1; steps--) {
+    if (horizons.every((horizon) => horizon % steps === 0)) return steps;
   }
   return 1;
 }

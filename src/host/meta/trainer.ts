@@ -8,6 +8,7 @@ import { NO_CLIP, recordBlockNorms, recordMetaAdam } from '../ops/metaAdam.ts';
 import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
 import { createLearned } from '../optimizers/create.ts';
 import type { LearnedOptimizer } from '../optimizers/optimizer.ts';
+import { type EpisodePart, episodePart } from './curriculum.ts';
 import { PlanPool } from './plan.ts';
 import { pretrainedStart } from './pretrain.ts';
 import { createTasks, type TaskData } from './tasks.ts';
@@ -131,11 +132,6 @@ export class Trainer {
     return [this.unroll.losses, this.#status, this.#blockNorms];
   }
 
-  /** Unrolls of one episode. */
-  get unrollsPerEpisode(): number {
-    return this.#config.horizon / this.#config.unroll;
-  }
-
   /** Takes the memory, compiles, and starts from fresh weights of the run's seed or from a saved state. */
   async prepare(state?: TrainerState, onPretraining?: (share: number) => void): Promise<void> {
     await this.#pool.allocate();
@@ -193,13 +189,13 @@ export class Trainer {
   /**
    * Queues meta-step `iteration` in one submit: an unroll forward and backward, then Adam on phi. Iterations
    * are taken in order; one that begins an episode draws new tasks.
+   * @param place by default as in a run whose episodes all have the configuration's horizon
    */
-  submit(iteration: number): { read(): Promise<MetaStep> } {
+  submit(iteration: number, place?: EpisodePart): { read(): Promise<MetaStep> } {
     const ring = this.#ring;
     if (!ring) throw new RangeError('the trainer was run before it was prepared');
-    const { seed, tasks, unroll } = this.#config;
-    const part = iteration % this.unrollsPerEpisode;
-    const episode = (iteration - part) / this.unrollsPerEpisode;
+    const { seed, tasks, unroll, horizon } = this.#config;
+    const { episode, part } = place ?? episodePart(horizon / unroll, iteration);
     const stepsBefore = part * unroll;
     this.unroll.setTasks(taskKeys(seed, 'train', episode * tasks, tasks), stepsBefore);
     writeTensor(this.#context, this.#rate, Float32Array.of(metaLearningRateAt(this.#config, iteration)));
@@ -235,6 +231,16 @@ export class Trainer {
     const empty = new Float32Array();
     const [phi = empty, m = empty, v = empty, status = empty] = await readTensors(this.#context, tensors);
     return { phi, m, v, status };
+  }
+
+  /** Goes on from other weights, meta-Adam as fresh: its averages belong to the weights before. */
+  async restart(phi: Float32Array): Promise<void> {
+    const { status } = await this.readState();
+    const zero = new Float32Array(phi.length);
+    writeTensor(this.#context, this.optimizer.phi, phi);
+    writeTensor(this.#context, this.#m, zero);
+    writeTensor(this.#context, this.#v, zero);
+    writeTensor(this.#context, this.#status, Float32Array.of(0, 0, 0, status[3] ?? 0));
   }
 
   destroy(): void {
