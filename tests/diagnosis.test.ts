@@ -249,6 +249,18 @@ describe('the best weights against the last', () => {
     expect(part.status).toBe(status);
     expect(part.sentence).toMatch(sentence);
   });
+
+  it('of a curriculum are those of its last stage, which begins with the best before it', () => {
+    const of = (number: number) => (record: ReturnType<typeof scores>[number]) => {
+      return { ...record, stage: { number, horizon: 100 * number } };
+    };
+    const part = diagnoseBest([...scores(9, 0.1).map(of(1)), ...scores(2, 1.99).map(of(2))], 'flat');
+    expect(part).toMatchObject({
+      status: 'healthy',
+      numbers: { first: { score: 2 }, best: { score: 1.99 } },
+    });
+    expect(part.sentence).toMatch(/^The last weights are the best, 0\.50 % below those the stage began with/);
+  });
 });
 
 describe('the blocks of the meta-gradient', () => {

@@ -233,6 +233,18 @@ describe('trainingSvg', () => {
     expect(trainingSvg(training, validation)).toContain('1 skipped');
   });
 
+  it('marks where the stages of a curriculum begin', () => {
+    const point = (iteration: number, number: number, horizon: number) => {
+      return { iteration, finalLoss: 1 / number, sumLoss: 9, best: true, stage: { number, horizon } };
+    };
+    const validation = [point(0, 1, 100), point(50, 1, 100), point(50, 2, 200), point(90, 2, 200)];
+    const svg = trainingSvg([], validation);
+    expect(svg.match(/stroke-dasharray="4,3"/g)).toHaveLength(1);
+    expect(svg).toContain('>200 steps</text>');
+    expect(svg).toContain('Stages of the curriculum: 200 steps from meta-iteration 50.');
+    expect(trainingSvg([], report().validation)).not.toContain('curriculum');
+  });
+
   it('is not stretched by one exploding meta-loss', () => {
     const losses = Array.from({ length: 200 }, (_, i) => (i === 99 ? 1e30 : 2 + (i % 3)));
     expect(seriesScale(losses).high).toBeLessThan(200);

@@ -171,6 +171,9 @@ function readTraining(folder: RunFolder): { training: TrainingPoint[]; validatio
         finalLoss,
         sumLoss,
         best: record['isBest'] === true,
+        ...(typeof record['stage'] === 'number' && {
+          stage: { number: record['stage'], horizon: number(record['horizon']) },
+        }),
       });
     }
   }

@@ -50,6 +50,8 @@ export interface ValidationPoint {
   readonly sumLoss: number;
   /** True when these weights were the best so far; the last such point is the one kept. */
   readonly best: boolean;
+  /** Of a curriculum: the stage's number and the steps of its training episodes. */
+  readonly stage?: { readonly number: number; readonly horizon: number };
 }
 
 /** A figure made elsewhere. `svg` is one `<svg>` element without script and without outside references. */

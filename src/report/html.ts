@@ -155,6 +155,9 @@ function trainingSection({ training, validation }: ReportData): string {
     validation.length === 0
       ? ''
       : 'Validation is on tasks that are neither trained on nor reported above; the best weights on them are the ones kept.',
+    validation.some(({ stage }) => stage)
+      ? 'Dashed lines begin the stages of the curriculum, with the steps of their episodes; validation of a stage is at the last step of the next one, and starts anew from the best weights before it.'
+      : '',
   ];
   const numbers = training.length === 0 ? '' : `<h3>In numbers</h3>\n${definitions(trainingFacts(training))}`;
   const table =

@@ -59,7 +59,7 @@ export function trainingSvg(
     series.push(validationLine(validation, panel, panels.length, at));
     const name = at.width < 500 ? 'validation loss' : 'validation loss at the last step';
     graphic.push(axisName(name, at.left, top, at));
-    graphic.push(...bestMark(validation, panel, at));
+    graphic.push(...bestMark(validation, panel, at), ...stageMarks(validation, panel, at));
     panels.push(panel);
   }
   if (panels.length === 0) {
@@ -88,12 +88,18 @@ export function describeTraining(
 ): string {
   const skipped = training.filter((point) => point.skipped).length;
   const best = validation.findLast((point) => point.best);
+  const stages = validation.flatMap(({ stage, iteration }, index) =>
+    stage && beginsStage(validation, index)
+      ? [`${formatCount(stage.horizon)} steps from meta-iteration ${formatCount(iteration)}`]
+      : [],
+  );
   return [
     title === undefined ? '' : `${singleLine(title)}.`,
     `Meta-loss over ${formatCount(training.length)} meta-iterations, ${formatCount(skipped)} of them skipped.`,
     best === undefined
       ? ''
       : `Best validation loss ${formatLoss(best.finalLoss)} at meta-iteration ${formatCount(best.iteration)}.`,
+    stages.length === 0 ? '' : `Stages of the curriculum: ${stages.join(', ')}.`,
   ]
     .filter((sentence) => sentence !== '')
     .join(' ');
@@ -188,16 +194,39 @@ function validationLine(
     silent: true,
     xAxisIndex: index,
     yAxisIndex: index,
-    data: sampleIndices(shown, RAW_POINTS / 2).map((i) => [
-      validation[i]?.iteration ?? 0,
-      Number.isFinite(validation[i]?.finalLoss) ? shown[i] : null,
-    ]),
+    data: sampleIndices(shown, RAW_POINTS / 2).flatMap((i) => {
+      const point = [
+        validation[i]?.iteration ?? 0,
+        Number.isFinite(validation[i]?.finalLoss) ? shown[i] : null,
+      ];
+      return beginsStage(validation, i) ? [[point[0], null], point] : [point];
+    }),
     symbol: 'circle',
     symbolSize: 4.5,
     showSymbol: validation.length <= 80,
     itemStyle: { color },
     lineStyle: { color, width: 1.75, join: 'round' },
   };
+}
+
+/** Whether a validation is the first of a stage after the first one: its loss is at another step than the one before. */
+function beginsStage(validation: readonly ValidationPoint[], index: number): boolean {
+  return index > 0 && validation[index]?.stage?.number !== validation[index - 1]?.stage?.number;
+}
+
+/** A dashed line where each stage of a curriculum begins, with the steps of its episodes. */
+function stageMarks(validation: readonly ValidationPoint[], panel: Panel, at: Layout): object[] {
+  const { top, height } = panel.frame;
+  const starts = validation.filter((_, index) => beginsStage(validation, index));
+  return starts.flatMap(({ iteration, stage }) => {
+    const x = Math.round(xPixel(panel, iteration) * 10) / 10;
+    const style = { stroke: at.theme.muted, lineWidth: 1, lineDash: [4, 3] };
+    const place = { x: x + 4, y: top + at.size * 0.7, size: at.size, align: 'left' as const };
+    return [
+      { type: 'line', silent: true, shape: { x1: x, x2: x, y1: top, y2: top + height }, style },
+      textElement(`${formatCount(stage?.horizon ?? 0)} steps`, place, at.theme.muted, at.theme),
+    ];
+  });
 }
 
 function bestMark(validation: readonly ValidationPoint[], panel: Panel, at: Layout): object[] {

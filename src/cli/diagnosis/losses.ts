@@ -145,8 +145,12 @@ function signed(share: number): string {
   return `${share > 0 ? '+' : ''}${percent(share)}`;
 }
 
-/** The best validation against the first and the last one; `heading` tells overfitting from instability. */
-export function diagnoseBest(validations: readonly ValidationRecord[], heading: Heading): DiagnosisPart {
+/**
+ * The best validation against the first and the last one; `heading` tells overfitting from instability. Of a curriculum
+ * the last stage alone: the others were validated at other steps, and the last begins with their best weights.
+ */
+export function diagnoseBest(all: readonly ValidationRecord[], heading: Heading): DiagnosisPart {
+  const validations = all.filter(({ stage }) => stage?.number === all.at(-1)?.stage?.number);
   const [first, last] = [validations.at(0), validations.at(-1)];
   const best = validations.findLast(({ isBest }) => isBest);
   const about = { id: 'best', title: 'Best weights against the last' };
@@ -178,13 +182,15 @@ function judgeBest(
   const { best, last, relapse, gain } = of;
   const { look, wrong } = THRESHOLDS.relapse;
   const at = `the best weights, after ${formatCount(best.done)} meta-iterations`;
+  const isLater = (last.stage?.number ?? 1) > 1;
+  const start = isLater ? 'those the stage began with' : 'the fresh ones';
   if (!Number.isFinite(best.score)) {
     return {
       status: 'wrong',
       sentence: 'Every validation diverged: try a smaller --output-scale or --learning-rate.',
     };
   }
-  if (!(gain >= THRESHOLDS.progress)) {
+  if (!isLater && !(gain >= THRESHOLDS.progress)) {
     return {
       status: 'wrong',
       sentence: `No validation is better than the fresh weights by ${percent(THRESHOLDS.progress)}: nothing useful was learned; try another --learning-rate, more --iterations or more --tasks.`,
@@ -209,11 +215,11 @@ function judgeBest(
   if (best.done === last.done) {
     return {
       status: 'healthy',
-      sentence: `The last weights are the best, ${percent(gain)} below the fresh ones: more --iterations may go lower.`,
+      sentence: `The last weights are the best, ${percent(gain)} below ${start}: more --iterations may go lower.`,
     };
   }
   return {
     status: 'healthy',
-    sentence: `The last validation lies ${percent(relapse)} above ${at}, which are ${percent(gain)} below the fresh ones: stable.`,
+    sentence: `The last validation lies ${percent(relapse)} above ${at}, which are ${percent(gain)} below ${start}: stable.`,
   };
 }

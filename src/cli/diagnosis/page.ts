@@ -54,11 +54,12 @@ export async function diagnosisHtml(input: PageInput): Promise<string> {
         caption: `Medians of ${formatCount(medians)} parts of the run, before the clip, on a log axis.`,
       },
     );
-  const validations = records.validations.map(({ done, finalMean, sumMean, isBest }) => ({
+  const validations = records.validations.map(({ done, finalMean, sumMean, isBest, stage }) => ({
     iteration: done,
     finalLoss: finalMean,
     sumLoss: sumMean,
     best: isBest,
+    ...(stage && { stage }),
   }));
   return renderDiagnosis({
     title: `Diagnosis of ${path}`,

@@ -20,6 +20,8 @@ export interface ValidationRecord {
   /** Mean over tasks of the loss at the horizon, and of the sum of losses. */
   readonly finalMean: number;
   readonly sumMean: number;
+  /** Of a curriculum; only scores of one stage are at one horizon. */
+  readonly stage?: { readonly number: number; readonly horizon: number };
 }
 
 export interface RunRecords {
@@ -78,6 +80,9 @@ export function readRecords(records: readonly unknown[], blocks: number, source:
         isBest: flag('isBest'),
         finalMean: number('finalMean', Number.POSITIVE_INFINITY),
         sumMean: number('sumMean', Number.POSITIVE_INFINITY),
+        ...('stage' in record && {
+          stage: { number: number('stage', Number.NaN), horizon: number('horizon', Number.NaN) },
+        }),
       });
     }
   }
