@@ -39,6 +39,7 @@ export {
   summarise,
 } from './meta/statistics.ts';
 export { compareSteps, type StepComparison, type StepComparisonOptions } from './meta/stepComparison.ts';
+export { type StepBuffers, Stepper, type StepperOptions } from './meta/stepper.ts';
 export {
   createTasks,
   episodeSizes,
