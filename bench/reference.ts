@@ -1,4 +1,4 @@
-import type { LearnedOptimizer, OptimizerConfig } from '../src/host/index.ts';
+import type { L2lConfig, LearnedOptimizer } from '../src/host/index.ts';
 import type { NamedTensors } from '../src/reference/lstm.ts';
 import type { Preprocess } from '../src/reference/preprocess.ts';
 
@@ -8,6 +8,6 @@ export function namedTensors(named: ReturnType<LearnedOptimizer['toNamed']>): Na
 }
 
 /** The engine's setting under the reference's name. */
-export function referencePreprocess(setting: OptimizerConfig['preprocess']): Preprocess {
+export function referencePreprocess(setting: L2lConfig['preprocess']): Preprocess {
   return setting.kind === 'none' ? { kind: 'identity' } : setting;
 }

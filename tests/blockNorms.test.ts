@@ -52,6 +52,7 @@ describe('metaAdam/blockNorms', () => {
 
 const families: readonly (readonly [string, TrainInput['optimizer']])[] = [
   ['l2l of two layers', { kind: 'l2l', layers: 2, hidden: 5 }],
+  ['rnnprop', { kind: 'rnnprop', layers: 2, hidden: 5 }],
   ['a linear l2l', { kind: 'l2l', layers: 0, preprocess: { kind: 'none' } }],
   ['meta-lstm with a learned theta_0', { kind: 'meta-lstm', hidden: 3, theta0Parameters: 3 }],
   ['meta-lstm, gates on their inputs', { kind: 'meta-lstm', controller: 'direct' }],

@@ -9,6 +9,7 @@ import { createGated } from '../src/host/optimizers/gated/gated.ts';
 import { gatedSettings } from '../src/host/optimizers/gated/settings.ts';
 import { createL2l } from '../src/host/optimizers/l2l/l2l.ts';
 import type { LearnedOptimizer } from '../src/host/optimizers/optimizer.ts';
+import { createRnnprop } from '../src/host/optimizers/rnnprop/rnnprop.ts';
 import { relativeError } from './support/cases.ts';
 import { randomValues } from './support/compare.ts';
 import { gpuForThisFile } from './support/gpu.ts';
@@ -26,6 +27,11 @@ const families: readonly { readonly family: string; readonly create: Create }[] 
   {
     family: 'l2l',
     create: (pool) => createL2l(pool, { layers: 2, hidden: 3, preprocess: LOG_SIGN, outputScale: 0.5 }),
+  },
+  {
+    family: 'rnnprop',
+    create: (pool) =>
+      createRnnprop(pool, { layers: 2, hidden: 3, beta1: 0.9, beta2: 0.95, outputScale: 0.3 }),
   },
   {
     family: 'meta-lstm with a controller',

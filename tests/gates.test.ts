@@ -338,6 +338,10 @@ describe('gates of whole unrolls', () => {
   const kinds = [
     { kind: 'gated', settings: gatedSettings('meta-lstm', { hidden: 3, preprocess: LOG_SIGN }) },
     { kind: 'l2l', settings: { layers: 1, hidden: 3, preprocess: LOG_SIGN, outputScale: 0.1 } },
+    {
+      kind: 'rnnprop',
+      settings: { layers: 2, hidden: 3, beta1: 0.9, beta2: 0.9, outputScale: 0.1 },
+    },
   ] as const;
   it.each(kinds)(
     '$kind: recording does not change a bit of losses, theta or meta-gradient',

@@ -19,7 +19,7 @@ describe('whole unrolls against PyTorch autograd', () => {
       const { metadata } = readCase(name);
       return `${metadata['optimizer']} ${metadata['second_derivatives']}`;
     });
-    for (const optimizer of ['l2l', 'meta-lstm', 'momentum-lstm']) {
+    for (const optimizer of ['l2l', 'rnnprop', 'meta-lstm', 'momentum-lstm']) {
       expect(kinds).toContain(`${optimizer} true`);
       expect(kinds).toContain(`${optimizer} false`);
     }
@@ -70,7 +70,7 @@ describe('a case that does not hold or cannot be run', () => {
   });
 
   it.each([
-    ['optimizer', 'rnnprop'],
+    ['optimizer', 'vsgd'],
     ['controller', 'gru'],
     ['gate_feedback', 'none'],
     ['preprocess', 'squash'],

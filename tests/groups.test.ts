@@ -108,6 +108,7 @@ const THETA0 = networks.theta0.subarray(0, networks.parameters);
 const families = [
   { family: 'l2l', settings: l2l },
   { family: 'l2l without layers', settings: { ...l2l, layers: 0 } },
+  { family: 'rnnprop', settings: { kind: 'rnnprop', hidden: 3, outputScale: 0.3 } },
   { family: 'meta-lstm', settings: { kind: 'meta-lstm', hidden: 3, preprocess: LOG_SIGN } },
   {
     family: 'momentum-lstm, direct, theta_0 learned',

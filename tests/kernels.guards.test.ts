@@ -13,6 +13,11 @@ import {
   denseForwardKernel,
 } from '../src/host/ops/dense.ts';
 import {
+  eluLayerBackwardKernel,
+  eluLayerBackwardWeightsKernel,
+  eluLayerForwardKernel,
+} from '../src/host/ops/eluLayer.ts';
+import {
   distortionsKernel,
   episodeClassesKernel,
   episodeExamplesKernel,
@@ -28,6 +33,7 @@ import {
   lstmGatesKernel,
 } from '../src/host/ops/lstm.ts';
 import { metaAdamUpdateKernel } from '../src/host/ops/metaAdam.ts';
+import { movingAveragesBackwardKernel, movingAveragesForwardKernel } from '../src/host/ops/movingAverages.ts';
 import { preprocessForwardKernel } from '../src/host/ops/preprocess.ts';
 import { quadraticBackwardKernel, quadraticForwardKernel } from '../src/host/ops/quadratic.ts';
 import { minibatchKernel, normalKernel, uniformKernel } from '../src/host/ops/random.ts';
@@ -42,6 +48,7 @@ import {
   squaredErrorRBackwardKernel,
 } from '../src/host/ops/squaredError.ts';
 import { summaryHistogramKernel, summaryMomentsKernel } from '../src/host/ops/summary.ts';
+import { tanhOutputBackwardKernel, tanhOutputForwardKernel } from '../src/host/ops/tanhOutput.ts';
 import { updateProductsKernel } from '../src/host/ops/updates.ts';
 import { axpyKernel, fillKernel } from '../src/host/ops/vector.ts';
 import { gpuForThisFile, runKernels } from './support/gpu.ts';
@@ -161,6 +168,42 @@ const cases: readonly Case[] = [
     kernel: coordinateOutputBackwardWeightsKernel,
     params: { mp4: 2, chunks: 5, accumulate: 0, scale: 1 },
     written: { partials: 20 },
+    constants: { HIDDEN: 3 },
+  },
+  {
+    kernel: movingAveragesForwardKernel,
+    params: { count4: 5, step: 0, beta1: 0.9, beta2: 0.9, epsilon: 1 },
+    written: { m: 20, v: 20, u: 40 },
+  },
+  {
+    kernel: movingAveragesBackwardKernel,
+    params: { count4: 5, step: 0, beta1: 0.9, beta2: 0.9, epsilon: 1 },
+    written: { dm: 20, dv: 20, dg: 20 },
+  },
+  {
+    kernel: eluLayerForwardKernel,
+    params: { mp4: 2 },
+    written: { x: 24 },
+    constants: { HIDDEN: 3 },
+    grid: [3, 1],
+  },
+  { kernel: eluLayerBackwardKernel, params: { mp4: 2 }, written: { du: 16 }, constants: { HIDDEN: 3 } },
+  {
+    kernel: eluLayerBackwardWeightsKernel,
+    params: { mp4: 2, chunks: 5, accumulate: 0 },
+    written: { partials: 60 },
+    grid: [3, 1],
+  },
+  {
+    kernel: tanhOutputForwardKernel,
+    params: { mp4: 2, scale: 1 },
+    written: { next: 8 },
+    constants: { HIDDEN: 3 },
+  },
+  {
+    kernel: tanhOutputBackwardKernel,
+    params: { mp4: 2, scale: 1 },
+    written: { dout: 8 },
     constants: { HIDDEN: 3 },
   },
   { kernel: lstmGatesKernel, params: gates, written: { z: 72 }, constants: { WEIGHTS: 900 } },

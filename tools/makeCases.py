@@ -9,10 +9,11 @@ gated optimizers always have). Inputs are rounded to float32 first, so both side
 Needs Python 3.9, NumPy and PyTorch 1.13 or newer (Debian: apt-get install python3-torch python3-numpy).
 
     python3 tools/makeCases.py case.safetensors --optimizer l2l --problem quadratic --tasks 6 --dim 8 --unroll 10
+    python3 tools/makeCases.py case.safetensors --optimizer rnnprop --problem quadratic --unroll 6
     python3 tools/makeCases.py case.safetensors --optimizer meta-lstm --controller lstm --problem mlp --sizes 9,8,4 \\
         --activation tanh --unroll 4 --p 3 --second-derivatives
 
-The formulas are those of Andrychowicz et al. 2016 (l2l) and Ravi & Larochelle 2017 (meta-lstm; momentum-lstm has one
+The formulas are those of Andrychowicz et al. 2016 (l2l), Lv, Jiang & Li 2017 (rnnprop) and Ravi & Larochelle 2017 (meta-lstm; momentum-lstm has one
 more cell m, which collects the gradients). Minibatch t is used at step t, the last one for the loss at theta_T.
 """
 import argparse
@@ -147,6 +148,35 @@ def l2l(draw, args, shape):
     return weights, {"layers": args.layers, "output_scale": args.output_scale, "hidden": args.hidden}, step
 
 
+def rnnprop(draw, args, shape):
+    """theta -= scale * tanh(w . h + b), h from an ELU layer and stacked LSTM layers on [g, m] / sqrt(v)."""
+    weights = {"input.weight": draw.normal(0.7, args.hidden, 2), "input.bias": draw.normal(0.3, args.hidden)}
+    for layer in range(args.layers):
+        weights.update(lstm_weights(draw, f"lstm.{layer}", args.hidden, args.hidden))
+    weights["output.weight"] = draw.normal(0.6, 1, args.hidden)
+    weights["output.bias"] = draw.normal(0.05, 1)
+    h = [torch.zeros(*shape, args.hidden) for _ in range(args.layers)]
+    c = [torch.zeros(*shape, args.hidden) for _ in range(args.layers)]
+    state = {"m": torch.zeros(shape), "v": torch.zeros(shape), "step": 0}
+
+    def step(theta, gradient, losses):
+        state["step"] += 1
+        state["m"] = args.beta1 * state["m"] + (1 - args.beta1) * gradient
+        state["v"] = args.beta2 * state["v"] + (1 - args.beta2) * gradient**2
+        m = state["m"] / (1 - args.beta1 ** state["step"])
+        root = torch.sqrt(state["v"] / (1 - args.beta2 ** state["step"])) + 1e-8
+        u = torch.stack([gradient / root, m / root], -1)
+        x = torch.nn.functional.elu(u @ weights["input.weight"].T + weights["input.bias"])
+        for layer in range(args.layers):
+            h[layer], c[layer] = lstm_cell(weights, f"lstm.{layer}", x, h[layer], c[layer])
+            x = h[layer]
+        out = (x @ weights["output.weight"].T + weights["output.bias"])[..., 0]
+        return theta - args.output_scale * torch.tanh(out)
+
+    metadata = {"layers": args.layers, "output_scale": args.output_scale, "hidden": args.hidden}
+    return weights, {**metadata, "beta1": args.beta1, "beta2": args.beta2}, step
+
+
 def gated(draw, args, shape):
     """theta = F theta - I g, or with a second cell m = Fm m - Im g, theta = F theta + I m."""
     inputs = 2 * (1 if args.preprocess == "identity" else 2)
@@ -220,8 +250,8 @@ def make_case(args):
     draw = Draw(args.seed)
     make_problem = {"quadratic": quadratic, "mlp": mlp}[args.problem]
     tensors, problem_metadata, theta0, loss = make_problem(draw, args)
-    is_l2l = args.optimizer == "l2l"
-    weights, optimizer_metadata, step = (l2l if is_l2l else gated)(draw, args, theta0.shape)
+    make_optimizer = {"l2l": l2l, "rnnprop": rnnprop}.get(args.optimizer, gated)
+    weights, optimizer_metadata, step = make_optimizer(draw, args, theta0.shape)
     if args.shared_theta0:
         theta0 = theta0[0]
     if args.problem == "mlp":
@@ -234,7 +264,7 @@ def make_case(args):
     meta_loss = counted.mean(1).sum()
     names = list(weights)
     leaves = list(weights.values())
-    if not is_l2l or args.theta0_gradient:
+    if make_optimizer is gated or args.theta0_gradient:
         names.append("theta0")
         leaves.append(theta0)
     gradients = torch.autograd.grad(meta_loss, leaves)
@@ -247,8 +277,7 @@ def make_case(args):
         **problem_metadata,
         "optimizer": args.optimizer,
         **optimizer_metadata,
-        "preprocess": args.preprocess,
-        "p": args.p,
+        **({} if args.optimizer == "rnnprop" else {"preprocess": args.preprocess, "p": args.p}),
         "unroll": args.unroll,
         "second_derivatives": str(args.second_derivatives).lower(),
         "meta_loss": args.meta_loss,
@@ -262,11 +291,11 @@ def parse():
     parser = argparse.ArgumentParser(description="Writes a gradient case, computed by PyTorch in float64.")
     add = parser.add_argument
     add("path", help="the file to write, such as case.safetensors")
-    add("--optimizer", choices=["l2l", "meta-lstm", "momentum-lstm"], default="l2l")
+    add("--optimizer", choices=["l2l", "rnnprop", "meta-lstm", "momentum-lstm"], default="l2l")
     add("--problem", choices=["quadratic", "mlp"], default="mlp")
     add("--seed", type=int, default=1)
     add("--unroll", type=int, default=5, help="T, the number of updates (5)")
-    add("--meta-loss", choices=["sum", "final"], help="T + 1 losses (l2l), or the last one (the gated optimizers)")
+    add("--meta-loss", choices=["sum", "final"], help="T + 1 losses (l2l, rnnprop), or the last one (the gated optimizers)")
     add("--second-derivatives", action="store_true", help="differentiate through gradients and losses")
     add("--preprocess", choices=["log-sign", "identity"], default="log-sign")
     add("--p", type=float, default=10, help="of log-sign (10)")
@@ -279,15 +308,17 @@ def parse():
     networks.add_argument("--sizes", default="9,8,4", help="widths from input to classes (9,8,4)")
     networks.add_argument("--activation", choices=["sigmoid", "tanh", "relu"], default="sigmoid")
     networks.add_argument("--batch", type=int, default=10)
-    stacked = parser.add_argument_group("l2l")
+    stacked = parser.add_argument_group("l2l and rnnprop")
     stacked.add_argument("--layers", type=int, default=2)
     stacked.add_argument("--output-scale", type=float, default=0.05)
+    stacked.add_argument("--beta1", type=float, default=0.95, help="rnnprop: decay of the average of gradients (0.95)")
+    stacked.add_argument("--beta2", type=float, default=0.95, help="rnnprop: of that of their squares (0.95)")
     stacked.add_argument("--theta0-gradient", action="store_true", help="also write the gradient for theta_0")
     gates = parser.add_argument_group("meta-lstm and momentum-lstm")
     gates.add_argument("--controller", choices=["direct", "lstm"], default="lstm")
     gates.add_argument("--gate-feedback", choices=["pre-sigmoid", "sigmoid"], default="pre-sigmoid")
     args = parser.parse_args()
-    args.meta_loss = args.meta_loss or ("sum" if args.optimizer == "l2l" else "final")
+    args.meta_loss = args.meta_loss or ("sum" if args.optimizer in ("l2l", "rnnprop") else "final")
     if args.shared_theta0 and args.problem != "quadratic":
         parser.error("--shared-theta0 is for quadratics: a network case has one task")
     return args

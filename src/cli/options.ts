@@ -73,9 +73,9 @@ export const trainOptions = {
   optimizer: {
     ...text,
     describe:
-      'learned optimizer: l2l, gradient-descent-lstm, meta-lstm or momentum-lstm (default l2l, few-shot meta-lstm)',
+      'learned optimizer: l2l, rnnprop, gradient-descent-lstm, meta-lstm or momentum-lstm (default l2l, few-shot meta-lstm)',
   },
-  layers: { ...numeric, describe: 'l2l: LSTM layers; 0 is a linear optimizer (default 2)' },
+  layers: { ...numeric, describe: 'l2l, rnnprop: LSTM layers; 0 is a linear l2l (default 2)' },
   hidden: { ...numeric, describe: 'units of an LSTM layer (default 20)' },
   controller: {
     ...text,
@@ -111,11 +111,16 @@ export const trainOptions = {
   },
   preprocess: {
     ...text,
-    describe: 'gradient preprocessing: log-sign, clamp or none (default log-sign)',
+    describe: 'l2l, gated: gradient preprocessing, log-sign, clamp or none (default log-sign)',
   },
   p: { ...numeric, describe: 'log-sign: its p (default 10)' },
   k: { ...numeric, describe: 'clamp: its k (default 5)' },
-  'output-scale': { ...numeric, describe: 'l2l: factor on what the optimizer puts out (default 0.1)' },
+  'output-scale': {
+    ...numeric,
+    describe: 'l2l, rnnprop: factor on what the optimizer puts out (default 0.1)',
+  },
+  beta1: { ...numeric, describe: 'rnnprop: decay rate of the moving average of gradients (default 0.95)' },
+  beta2: { ...numeric, describe: 'rnnprop: decay rate of that of squared gradients (default 0.95)' },
   seed: { ...numeric, describe: 'seed of everything random (default 1)' },
   tasks: { ...numeric, describe: 'tasks a meta-step averages over (default 1, few-shot 16)' },
   unroll: { ...numeric, describe: 'steps the meta-gradient goes back through (default 20, few-shot 8)' },

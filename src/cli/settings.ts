@@ -6,6 +6,7 @@ import {
   HAND_DESIGNED,
   type HandDesignedName,
   isEpisode,
+  isGated,
   optimizerSchema,
   parseConfig,
   type SettingName,
@@ -163,45 +164,51 @@ function curriculumFrom(values: Values): unknown {
   );
 }
 
-/** Flags that only some optimizers have, with what they set. */
+/** Flags that only some optimizers have, by family. */
+const OWN_FLAGS = {
+  l2l: ['layers', 'output-scale', 'preprocess', 'p', 'k'],
+  rnnprop: ['layers', 'output-scale', 'beta1', 'beta2'],
+  gated: [
+    ...['preprocess', 'p', 'k', 'controller', 'gate-feedback', 'forget-gate', 'input-gate'],
+    ...['momentum-forget-gate', 'momentum-input-gate', 'learn-theta0'],
+  ],
+} as const;
+
+/** What those flags set. */
 function optimizerFlags(kind: string, task: TaskConfig, values: Values): Record<string, unknown> {
-  const own: Record<'l2l' | 'gated', Record<string, unknown>> = {
-    l2l: { layers: number(values, 'layers'), 'output-scale': number(values, 'output-scale') },
-    gated: {
-      controller: text(values, 'controller'),
-      'gate-feedback': text(values, 'gate-feedback'),
-      'forget-gate': gateFrom(values, 'forget-gate'),
-      'input-gate': gateFrom(values, 'input-gate'),
-      'momentum-forget-gate': gateFrom(values, 'momentum-forget-gate'),
-      'momentum-input-gate': gateFrom(values, 'momentum-input-gate'),
-      'learn-theta0': typeof values['learn-theta0'] === 'boolean' ? values['learn-theta0'] : undefined,
-    },
-  };
-  const family = kind === 'l2l' ? 'l2l' : 'gated';
-  const foreign = Object.entries(own[family === 'l2l' ? 'gated' : 'l2l']).find(
-    ([, value]) => value !== undefined,
-  );
+  const family = isGated(kind) ? 'gated' : kind === 'rnnprop' ? 'rnnprop' : 'l2l';
+  const own: readonly string[] = OWN_FLAGS[family];
+  const foreign = Object.values(OWN_FLAGS)
+    .flat()
+    .find((flag) => !own.includes(flag) && values[flag] !== undefined);
   if (foreign) {
     throw new ConfigError(
-      `--${foreign[0]} does not belong to the optimizer ${kind}`,
-      `leave it out; ${kind} has ${Object.keys(own[family])
-        .map((flag) => `--${flag}`)
-        .join(', ')}`,
+      `--${foreign} does not belong to the optimizer ${kind}`,
+      `leave it out; ${kind} has ${own.map((flag) => `--${flag}`).join(', ')}`,
     );
   }
-  const { l2l, gated } = own;
-  if (family === 'l2l') return { layers: l2l['layers'], outputScale: l2l['output-scale'] };
+  if (family !== 'gated') {
+    return {
+      layers: number(values, 'layers'),
+      outputScale: number(values, 'output-scale'),
+      ...(family === 'l2l'
+        ? { preprocess: preprocessFrom(values) }
+        : { beta1: number(values, 'beta1'), beta2: number(values, 'beta2') }),
+    };
+  }
   const gates = given({
-    forget: gated['forget-gate'],
-    input: gated['input-gate'],
-    momentumForget: gated['momentum-forget-gate'],
-    momentumInput: gated['momentum-input-gate'],
+    forget: gateFrom(values, 'forget-gate'),
+    input: gateFrom(values, 'input-gate'),
+    momentumForget: gateFrom(values, 'momentum-forget-gate'),
+    momentumInput: gateFrom(values, 'momentum-input-gate'),
   });
+  const learns = typeof values['learn-theta0'] === 'boolean' ? values['learn-theta0'] : undefined;
   return {
     gates,
-    controller: gated['controller'] ?? (isEpisode(task) ? FEW_SHOT.controller : undefined),
-    gateFeedback: gated['gate-feedback'],
-    theta0Parameters: (gated['learn-theta0'] ?? isEpisode(task)) ? taskParameters(task) : undefined,
+    preprocess: preprocessFrom(values),
+    controller: text(values, 'controller') ?? (isEpisode(task) ? FEW_SHOT.controller : undefined),
+    gateFeedback: text(values, 'gate-feedback'),
+    theta0Parameters: (learns ?? isEpisode(task)) ? taskParameters(task) : undefined,
   };
 }
 
@@ -241,7 +248,6 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
     optimizer: given({
       kind,
       hidden: number(values, 'hidden'),
-      preprocess: preprocessFrom(values),
       groups: groupsFrom(values, task),
       ...optimizerFlags(kind, task, values),
     }),

@@ -40,7 +40,7 @@ function readBytes(path: string): { bytes: Uint8Array; source: string } {
 /** The weights that all coordinates share. */
 function withoutTheta0(file: WeightsFile): WeightsFile {
   const { optimizer } = file;
-  if (optimizer.kind === 'l2l') return file;
+  if (!('theta0Parameters' in optimizer)) return file;
   const { theta0Parameters: _, ...shared } = optimizer;
   return { ...file, optimizer: shared };
 }

@@ -162,6 +162,17 @@ export const l2lOptimizer = z
     context.addIssue({ code: 'custom', path: ['hidden'], message });
   });
 
+export const rnnpropOptimizer = z.strictObject({
+  kind: z.literal('rnnprop'),
+  layers: z.int().min(1).max(8).default(2),
+  hidden: count(MOST_UNITS.stacked).default(20),
+  /** Decay rates of the moving averages of g and of g^2. */
+  beta1: between(0, 0.9999).default(0.95),
+  beta2: between(0, 0.9999).default(0.95),
+  outputScale: between(1e-6, 1000).default(0.1),
+  groups: groupsSetting,
+});
+
 /** A gate is learned, or fixed at a number. */
 const gate = z.union([z.literal('learned'), z.strictObject({ fixed: between(-1e6, 1e6) })], {
   error: 'learned, or a number from -1000000 to 1000000',
@@ -198,6 +209,7 @@ function gatedOptimizer<Name extends GatedName>(kind: Name) {
 
 export const optimizerSchema = z.discriminatedUnion('kind', [
   l2lOptimizer,
+  rnnpropOptimizer,
   gatedOptimizer('gradient-descent-lstm'),
   gatedOptimizer('meta-lstm'),
   gatedOptimizer('momentum-lstm'),

@@ -82,7 +82,7 @@ export {
 } from './optimizees/layers/settings.ts';
 export type { Optimizee, QueryFace, TaskTensors } from './optimizees/optimizee.ts';
 export { createLearned, weightBlocksOf } from './optimizers/create.ts';
-export { GATED_NAMES, type GatedName } from './optimizers/gated/settings.ts';
+export { GATED_NAMES, type GatedName, isGated } from './optimizers/gated/settings.ts';
 export { groupNames, requireGroups } from './optimizers/grouped/groups.ts';
 export { GROUPINGS, type Grouping, type GroupSettings } from './optimizers/grouped/settings.ts';
 export { type GroupSize, groupSizes } from './optimizers/grouped/weights.ts';

@@ -7,6 +7,8 @@ import { createGated } from '../../src/host/optimizers/gated/gated.ts';
 import type { GatedSettings } from '../../src/host/optimizers/gated/settings.ts';
 import { createL2l } from '../../src/host/optimizers/l2l/l2l.ts';
 import type { L2lSettings } from '../../src/host/optimizers/l2l/layout.ts';
+import type { RnnpropSettings } from '../../src/host/optimizers/rnnprop/layout.ts';
+import { createRnnprop } from '../../src/host/optimizers/rnnprop/rnnprop.ts';
 import { randomValues } from './compare.ts';
 import type { SmallProblem } from './smallProblems.ts';
 
@@ -23,6 +25,7 @@ export async function runGatesOf(
   context: GpuContext,
   problem: SmallProblem,
   given:
+    | { readonly kind: 'rnnprop'; readonly settings: RnnpropSettings }
     | { readonly kind: 'gated'; readonly settings: GatedSettings }
     | { readonly kind: 'l2l'; readonly settings: L2lSettings },
   options: {
@@ -35,8 +38,11 @@ export async function runGatesOf(
   const { steps, unrolls, recordGates = true, lossWeights } = options;
   const { tasks } = problem;
   const pool = new TensorPool(context);
-  const optimizer =
-    given.kind === 'gated' ? createGated(pool, given.settings) : createL2l(pool, given.settings);
+  const create = () => {
+    if (given.kind === 'gated') return createGated(pool, given.settings);
+    return given.kind === 'l2l' ? createL2l(pool, given.settings) : createRnnprop(pool, given.settings);
+  };
+  const optimizer = create();
   const metaGradient = pool.tensor('meta-gradient', optimizer.phi.shape);
   const unroll = new Unroll({
     ...{ pool, tasks, steps, optimizer, recordGates, createOptimizee: problem.create(pool) },

@@ -57,6 +57,14 @@ export function afterSteps(steps: number, values: ArrayLike<number>): { readonly
 /** 1 - beta^t by lib/oneMinusPower. */
 export const ONE_MINUS_POWER: Allowed = { relative: 48 * EPSILON };
 
+/** Features [g, m] / sqrt(v) and their adjoints; `sizes` are those of the terms they sum up. */
+export function movingAllowed(sizes: ArrayLike<number>): Required<Pick<Allowed, 'relative' | 'scale'>> {
+  return { relative: 96 * EPSILON, scale: sizes };
+}
+
+/** elu of a sum of three products below 5 in size. */
+export const ELU_LAYER = { absolute: 40 * EPSILON } as const;
+
 /** A standard normal draw by Box & Muller, `radius` = sqrt(-2 ln u). */
 export function normalAllowed(radius: number): number {
   const ofLog =

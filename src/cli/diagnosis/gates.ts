@@ -1,4 +1,4 @@
-import type { GateRecording, OptimizerConfig } from '../../host/index.ts';
+import { type GateRecording, isGated, type OptimizerConfig } from '../../host/index.ts';
 import type { DiagnosisPart, Status } from '../../report/diagnosisData.ts';
 import { formatLoss } from '../../report/format.ts';
 import { listed } from './numbers.ts';
@@ -50,8 +50,8 @@ export function gateNumbers({ recorded, groups, episodes, steps }: GateRecording
  * input gate, which is gradient descent: only the other end counts there.
  */
 function stuck({ name, below, above }: GateNumbers, kind: OptimizerConfig['kind']): number {
-  if (kind !== 'l2l' && name === 'forget gate') return below;
-  if (kind !== 'l2l' && name === 'input gate') return above;
+  if (isGated(kind) && name === 'forget gate') return below;
+  if (isGated(kind) && name === 'input gate') return above;
   return below + above;
 }
 
@@ -106,7 +106,7 @@ function judge(
   const [forget, input] = ['forget gate', 'input gate'].map((name) =>
     learned.find((gate) => gate.name === name),
   );
-  if (kind !== 'l2l' && forget && input && forget.above > wrong && input.below > wrong) {
+  if (isGated(kind) && forget && input && forget.above > wrong && input.below > wrong) {
     return {
       status: 'healthy',
       sentence: `The gates stand where gradient descent has them: the forget gate is above 0.95 for ${percent(forget.above)} of all values, the input gate, the learning rate, below 0.05 for ${percent(input.below)}.`,

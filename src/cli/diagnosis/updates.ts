@@ -1,4 +1,4 @@
-import type { OptimizerConfig, StepComparison } from '../../host/index.ts';
+import { isGated, type OptimizerConfig, type StepComparison } from '../../host/index.ts';
 import type { DiagnosisPart, NamedLine, Status } from '../../report/diagnosisData.ts';
 import { formatCount, formatLoss } from '../../report/format.ts';
 import { mean, median } from './numbers.ts';
@@ -82,7 +82,7 @@ function judge(
     };
   }
   if (!(along >= THRESHOLDS.cosine.look)) {
-    const decay = kind === 'l2l' ? '' : ' (what the forget gate takes from theta counts as update)';
+    const decay = isGated(kind) ? ' (what the forget gate takes from theta counts as update)' : '';
     return {
       status: 'look',
       sentence: `Updates have hardly to do with Adam's steps, with a mean cosine of ${formatLoss(along, 2)}${decay}: healthy only where the losses fall all the same; else train longer or try another --learning-rate.`,

@@ -3,6 +3,7 @@ import type { GpuContext } from '../gpu/context.ts';
 import { readTensors, submit, writeTensor } from '../gpu/readback.ts';
 import { TensorPool } from '../gpu/tensor.ts';
 import { requireTensor, type SafeTensorsFile } from '../io/safetensors.ts';
+import { isGated } from '../optimizers/gated/settings.ts';
 import { THETA0 } from '../optimizers/gated/weights.ts';
 import type { NamedWeights } from '../optimizers/optimizer.ts';
 import { CASE_FORMAT, CaseMetadata } from './gradientCase/metadata.ts';
@@ -37,14 +38,14 @@ export async function runGradientCase(
 ): Promise<CaseResult[]> {
   const meta = new CaseMetadata(file, source);
   meta.oneOf('format', [CASE_FORMAT]);
-  const isGated = meta.oneOf('optimizer', CASE_OPTIMIZERS) !== 'l2l';
+  const learnsStart = isGated(meta.oneOf('optimizer', CASE_OPTIMIZERS));
   const secondDerivatives = meta.oneOf('second_derivatives', ['false', 'true']) === 'true';
   const sumsLosses = meta.oneOf('meta_loss', ['sum', 'final']) === 'sum';
   const steps = meta.integer('unroll', 1);
   const problem = readProblem(file, meta, steps);
   const { tasks, parameters, theta0 } = problem;
   const wantsTheta0 = file.tensors.has(`expect.grad.${THETA0}`);
-  const learnsTheta0 = wantsTheta0 && isGated && theta0.length === parameters;
+  const learnsTheta0 = wantsTheta0 && learnsStart && theta0.length === parameters;
   const pool = new TensorPool(context);
   const optimizer = createCaseOptimizer(pool, meta, learnsTheta0 ? parameters : undefined);
   const metaGradient = pool.tensor('meta-gradient', optimizer.phi.shape);

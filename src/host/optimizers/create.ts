@@ -9,6 +9,9 @@ import { createL2l } from './l2l/l2l.ts';
 import { l2lLayout } from './l2l/layout.ts';
 import { weightBlocks as l2lBlocks } from './l2l/weights.ts';
 import type { LearnedOptimizer, WeightBlock } from './optimizer.ts';
+import { rnnpropLayout } from './rnnprop/layout.ts';
+import { createRnnprop } from './rnnprop/rnnprop.ts';
+import { weightBlocks as rnnpropBlocks } from './rnnprop/weights.ts';
 
 /** The learned optimizer these settings describe; its weights are planned in `pool`. */
 export function createLearned(pool: TensorPool, config: OptimizerConfig): LearnedOptimizer {
@@ -32,7 +35,7 @@ function sharedPart(config: OptimizerConfig): {
   readonly shared: OptimizerConfig;
   readonly theta0Parameters: number | undefined;
 } {
-  if (config.kind === 'l2l') return { shared: config, theta0Parameters: undefined };
+  if (!('gates' in config)) return { shared: config, theta0Parameters: undefined };
   const { theta0Parameters, ...shared } = config;
   return { shared, theta0Parameters };
 }
@@ -42,6 +45,8 @@ function createOne(pool: TensorPool, config: OptimizerConfig, phi?: Tensor): Lea
   switch (config.kind) {
     case 'l2l':
       return createL2l(pool, config, phi);
+    case 'rnnprop':
+      return createRnnprop(pool, config, phi);
     case 'gradient-descent-lstm':
     case 'meta-lstm':
     case 'momentum-lstm':
@@ -51,10 +56,18 @@ function createOne(pool: TensorPool, config: OptimizerConfig, phi?: Tensor): Lea
 
 /** Of one set of weights: f32 of phi, and its blocks. */
 function layoutOf(config: OptimizerConfig): { readonly length: number; readonly blocks: WeightBlock[] } {
-  if (config.kind === 'l2l') {
-    const layout = l2lLayout(config);
-    return { length: layout.length, blocks: l2lBlocks(layout) };
+  switch (config.kind) {
+    case 'l2l': {
+      const layout = l2lLayout(config);
+      return { length: layout.length, blocks: l2lBlocks(layout) };
+    }
+    case 'rnnprop': {
+      const layout = rnnpropLayout(config);
+      return { length: layout.length, blocks: rnnpropBlocks(layout) };
+    }
+    default: {
+      const layout = gatedLayout(config);
+      return { length: layout.length, blocks: gatedBlocks(layout) };
+    }
   }
-  const layout = gatedLayout(config);
-  return { length: layout.length, blocks: gatedBlocks(layout) };
 }

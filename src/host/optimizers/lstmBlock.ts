@@ -1,5 +1,5 @@
 import { lstmRow } from '../ops/lstm.ts';
-import { type NamedBlock, namedBlock } from './namedBlocks.ts';
+import { fillUniform, type NamedBlock, namedBlock } from './namedBlocks.ts';
 import type { WeightBlock } from './optimizer.ts';
 
 /** One LSTM layer inside phi: [hidden, inputs + hidden + 1] vec4f (gates i, f, g, o), at `offset` f32. */
@@ -18,6 +18,17 @@ export function lstmBlock(name: string, inputs: number, hidden: number, offset: 
 /** Index in phi of (unit, input k, gate); inputs from below come first, then h, then the bias. */
 export function lstmPlace(block: LstmBlock, unit: number, k: number, gate: number): number {
   return block.offset + (unit * lstmRow(block) + k) * 4 + gate;
+}
+
+/** Fresh weights: U(-1/sqrt(H), 1/sqrt(H)) as torch.nn.LSTMCell, 1 added to the forget gates' biases. */
+export function fillLstm(phi: Float32Array, seed: number, block: LstmBlock): void {
+  const places = Array.from({ length: block.length }, (_, i) => block.offset + i);
+  const bound = 1 / Math.sqrt(block.hidden);
+  fillUniform(phi, seed, places, -bound, bound);
+  for (let unit = 0; unit < block.hidden; unit++) {
+    const forgetBias = lstmPlace(block, unit, lstmRow(block) - 1, 1);
+    phi[forgetBias] = (phi[forgetBias] ?? 0) + 1;
+  }
 }
 
 /** The layer's tensors as torch.nn.LSTMCell names and orders them. */

@@ -5,10 +5,11 @@ import { createGated } from '../../optimizers/gated/gated.ts';
 import { CONTROLLERS, gatedSettings } from '../../optimizers/gated/settings.ts';
 import { createL2l } from '../../optimizers/l2l/l2l.ts';
 import type { LearnedOptimizer } from '../../optimizers/optimizer.ts';
+import { createRnnprop } from '../../optimizers/rnnprop/rnnprop.ts';
 import type { CaseMetadata } from './metadata.ts';
 
 /** The learned optimizers a case can be about. */
-export const CASE_OPTIMIZERS = ['l2l', 'meta-lstm', 'momentum-lstm'] as const;
+export const CASE_OPTIMIZERS = ['l2l', 'rnnprop', 'meta-lstm', 'momentum-lstm'] as const;
 
 /**
  * The learned optimizer that a case describes; `theta0Parameters` where theta_0 is learned with it.
@@ -20,6 +21,15 @@ export function createCaseOptimizer(
   theta0Parameters: number | undefined,
 ): LearnedOptimizer {
   const optimizer = meta.oneOf('optimizer', CASE_OPTIMIZERS);
+  if (optimizer === 'rnnprop') {
+    return createRnnprop(pool, {
+      layers: meta.integer('layers', 1),
+      hidden: meta.integer('hidden', 1),
+      beta1: meta.number('beta1'),
+      beta2: meta.number('beta2'),
+      outputScale: meta.number('output_scale'),
+    });
+  }
   const preprocess = preprocessOf(meta);
   if (optimizer === 'l2l') {
     const layers = meta.integer('layers', 0);

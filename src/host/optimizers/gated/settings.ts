@@ -6,6 +6,12 @@ import { describePreprocess, type Preprocess } from '../../ops/preprocess.ts';
 export const GATED_NAMES = ['gradient-descent-lstm', 'meta-lstm', 'momentum-lstm'] as const;
 export type GatedName = (typeof GATED_NAMES)[number];
 
+/** Whether a learned optimizer of this name is of the gated family. */
+export function isGated(kind: string): kind is GatedName {
+  const names: readonly string[] = GATED_NAMES;
+  return names.includes(kind);
+}
+
 /** What the learned gates see of [pre(f), pre(g)]: that itself, or the hidden state of an LSTM that runs on it. */
 export const CONTROLLERS = ['direct', 'lstm'] as const;
 export type Controller = (typeof CONTROLLERS)[number];

@@ -1,0 +1,182 @@
+import type { Program } from '../gpu/program.ts';
+import type { Tensor } from '../gpu/tensor.ts';
+import { coordinateTensor } from '../ops/coordinates.ts';
+import {
+  LSTM_GATES,
+  lstmWindow,
+  recordLstmBackwardGates,
+  recordLstmBackwardInputs,
+  recordLstmBackwardWeights,
+  recordLstmForward,
+  recordLstmGates,
+} from '../ops/lstm.ts';
+import { recordFill } from '../ops/vector.ts';
+import { type LstmBlock, lstmBlock } from './lstmBlock.ts';
+import { alignedLength } from './namedBlocks.ts';
+import type { Binding, ObserverFace } from './optimizer.ts';
+import { pick } from './ring.ts';
+
+/** Chunks of coordinates whose shares of the weights' gradient are summed apart, then added in order. */
+export const CHUNKS = 64;
+
+/** Stacked LSTM layers inside phi, and what their kernels need to know of it. */
+export interface StackLayout {
+  readonly layers: readonly LstmBlock[];
+  /** vec4f of phi that an LSTM kernel binds: the most that any layer needs, so that layers share pipelines. */
+  readonly window: number;
+  /** f32 of phi after the last layer. */
+  readonly end: number;
+  /** f32 that phi must have for every binding of `window` to fit. */
+  readonly leastLength: number;
+}
+
+/** `layers` layers of `hidden` units from `offset` on; the first one has `inputs` inputs. */
+export function stackLayout(inputs: number, layers: number, hidden: number, offset: number): StackLayout {
+  const blocks: LstmBlock[] = [];
+  let end = offset;
+  for (let layer = 0; layer < layers; layer++) {
+    const block = lstmBlock(`lstm.${layer}`, layer === 0 ? inputs : hidden, hidden, end);
+    blocks.push(block);
+    end += alignedLength(block.length);
+  }
+  const window = Math.max(1, ...blocks.map(lstmWindow));
+  const lastStart = Math.max(0, ...blocks.map((block) => block.offset + block.length));
+  return { layers: blocks, window, end, leastLength: lastStart + 4 * window };
+}
+
+/** The part of the chunks' sums that belongs to the weights from `offset` on. */
+export function partialsOf(partials: Tensor, label: string, offset: number, length: number): Tensor {
+  return partials.view(`${label} partials`, offset * CHUNKS, [length * CHUNKS]);
+}
+
+/** The stack's way back. */
+export interface StackBackward {
+  /** Adjoint of the last layer's h [hidden, M]: what comes after the stack adds to it. Absent without layers. */
+  readonly dTop: Tensor | undefined;
+  recordBegin(program: Program): void;
+  /** One step back from `dTop`; the adjoint of the stack's input x goes to `dInput`, where that is wanted. */
+  recordStep(program: Program, step: number, x: Tensor, dInput?: Tensor): void;
+}
+
+/** Stacked LSTM layers at work on one batch of coordinates. */
+export interface LstmStack {
+  readonly carried: readonly Tensor[];
+  recordReset(program: Program): void;
+  recordCarry(program: Program): void;
+  /** The states after step t, from its input x. */
+  recordStep(program: Program, step: number, x: Tensor): void;
+  /** h [hidden, M] of the last layer after step t; undefined without layers. */
+  top(step: number): Tensor | undefined;
+  /** `input` is what the stack saw at a step. */
+  observer(input: (step: number) => Tensor): ObserverFace;
+  /** @param partials of all of phi, CHUNKS sums a weight */
+  backward(partials: Tensor): StackBackward;
+}
+
+export function bindStack(binding: Binding, layout: StackLayout, phi: Tensor): LstmStack {
+  const { pool, coordinates, steps, training } = binding;
+  const { mp4 } = coordinates;
+  const { layers, window } = layout;
+  const slots = training ? steps + 1 : 2;
+  const plan = (label: string, rows: number) => coordinateTensor(pool, label, coordinates, rows);
+  const ring = (label: string, rows: number) =>
+    Array.from({ length: slots }, (_, slot) => plan(`${label} ${slot}`, rows));
+  /** Slot t holds what step t reads, slot t + 1 what it writes. */
+  const states = layers.map(({ name, hidden }) => ({
+    h: ring(`${name} h`, hidden),
+    c: ring(`${name} c`, hidden),
+  }));
+  const weights = layers.map((block) => phi.view(block.name, block.offset, [phi.length - block.offset]));
+  const below = (layer: number, step: number, x: Tensor) =>
+    layer === 0 ? x : pick(pick(states, layer - 1).h, step + 1);
+  const widest = Math.max(0, ...layers.map(({ hidden }) => hidden));
+
+  return {
+    carried: states.flatMap(({ h, c }) => [pick(h, 0), pick(c, 0)]),
+    top: (step) => states.at(-1)?.h[(step + 1) % slots],
+    recordReset(program) {
+      for (const { h, c } of states) {
+        recordFill(program, pick(h, 0));
+        recordFill(program, pick(c, 0));
+      }
+    },
+    recordCarry(program) {
+      if (steps % slots === 0) return;
+      for (const { h, c } of states) {
+        program.copy(pick(h, steps), pick(h, 0));
+        program.copy(pick(c, steps), pick(c, 0));
+      }
+    },
+    recordStep(program, step, x) {
+      for (const [layer, { h, c }] of states.entries()) {
+        const tensors = {
+          weights: pick(weights, layer),
+          x: below(layer, step, x),
+          hPrev: pick(h, step),
+          cPrev: pick(c, step),
+          h: pick(h, step + 1),
+          c: pick(c, step + 1),
+        };
+        recordLstmForward(program, tensors, { ...pick(layers, layer), mp4, window });
+      }
+    },
+    observer(input) {
+      const z = plan('gates that are observed', Math.max(1, LSTM_GATES.length * widest));
+      return {
+        observables: layers.flatMap(({ hidden }, layer) =>
+          LSTM_GATES.map((gate) => ({ name: `LSTM layer ${layer + 1}, ${gate} gate`, rows: hidden })),
+        ),
+        recordStep(program, step, see) {
+          for (const [layer, block] of layers.entries()) {
+            const hPrev = pick(pick(states, layer).h, step);
+            const tensors = { weights: pick(weights, layer), x: below(layer, step, input(step)), hPrev, z };
+            recordLstmGates(program, tensors, { ...block, mp4, window });
+            for (const index of LSTM_GATES.keys()) {
+              see(layer * LSTM_GATES.length + index, { values: z, firstRow: index * block.hidden });
+            }
+          }
+        },
+      };
+    },
+    backward(partials) {
+      const dGates = plan('dGates', Math.max(1, 4 * widest));
+      const adjoints = layers.map(({ name, hidden }) => ({
+        dh: plan(`${name} dh`, hidden),
+        dc: plan(`${name} dc`, hidden),
+      }));
+      const shares = layers.map(({ name, offset, length }) => partialsOf(partials, name, offset, length));
+      return {
+        dTop: adjoints.at(-1)?.dh,
+        recordBegin(program) {
+          for (const { dh, dc } of adjoints) {
+            recordFill(program, dh);
+            recordFill(program, dc);
+          }
+        },
+        recordStep(program, step, input, dFirst) {
+          const numbers = { chunks: CHUNKS, accumulate: step < steps - 1 };
+          for (let layer = states.length - 1; layer >= 0; layer--) {
+            const { h, c } = pick(states, layer);
+            const { dh, dc } = pick(adjoints, layer);
+            const sizes = { ...pick(layers, layer), mp4, window };
+            const x = below(layer, step, input);
+            const hPrev = pick(h, step);
+            const cPrev = pick(c, step);
+            const gates = { weights: pick(weights, layer), x, hPrev, cPrev, dh, dc, dGates };
+            recordLstmBackwardGates(program, gates, sizes);
+            const sums = { x, hPrev, dGates, partials: pick(shares, layer) };
+            recordLstmBackwardWeights(program, sums, sizes, numbers);
+            const back = { weights: pick(weights, layer), dGates };
+            const dInput = layer === 0 ? dFirst : pick(adjoints, layer - 1).dh;
+            if (dInput) {
+              const numbersX = { of: 'x', accumulate: layer > 0 } as const;
+              recordLstmBackwardInputs(program, { ...back, dInput }, sizes, numbersX);
+            }
+            const numbersH = { of: 'hPrev', accumulate: false } as const;
+            recordLstmBackwardInputs(program, { ...back, dInput: dh }, sizes, numbersH);
+          }
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,25 @@
+// Formula: next[n] = theta[n] - scale * tanh(bias + sum_j w[j] h[j, n]).
+// Source: Lv, Jiang & Li 2017, section 4.2; tanh as 1 - 2 / (exp(2 x) + 1): exact limits.
+// Shapes: weights [HIDDEN + 1] f32, the bias last, padded to vec4f; h [HIDDEN, mp4]; theta, next [mp4], vec4f.
+// Writes: next =
+// Grid: x over mp4 in workgroups of 64.
+
+struct Params { mp4: u32, scale: f32 }
+
+@group(0) @binding(0) var<uniform> weights: array<vec4f, HIDDEN / 4 + 1>;
+@group(0) @binding(1) var<storage, read> h: array<vec4f>;
+@group(0) @binding(2) var<storage, read> theta: array<vec4f>;
+@group(0) @binding(3) var<storage, read_write> next: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.mp4) { return; }
+  var output = vec4f(weights[HIDDEN / 4u][HIDDEN % 4u]);
+  for (var j = 0u; j < HIDDEN; j++) {
+    output += weights[j / 4u][j % 4u] * h[j * params.mp4 + id.x];
+  }
+  // NaN stays NaN, though some adapters' exp loses it.
+  let isNaN = (bitcast<vec4u>(output) & vec4u(0x7fffffffu)) > vec4u(0x7f800000u);
+  next[id.x] = theta[id.x] - params.scale * select(tanhFast(output), output, isNaN);
+}
