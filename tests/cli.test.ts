@@ -116,6 +116,11 @@ describe('a wrong command line', () => {
       [...train, '--optimizer', 'meta-lstm', '--layers', '2'],
       /^--layers does not belong to the optimizer meta-lstm$/,
     ],
+    [
+      [...train, '--optimizer', 'rnnprop', '--preprocess', 'none'],
+      /^--preprocess does not belong to the optimizer rnnprop$/,
+      /--beta1, --beta2/,
+    ],
     [[...train, '--learn-theta0'], /^--learn-theta0 does not belong to the optimizer l2l$/],
     [
       [...train, '--optimizer', 'meta-lstm', '--forget-gate', 'open'],

@@ -219,6 +219,7 @@ describe('any JSON', () => {
         optimizer: fc.oneof(
           fc.constant({ kind: 'l2l' }),
           object('l2l', ['layers', 'hidden', 'preprocess', 'outputScale']),
+          object('rnnprop', ['layers', 'hidden', 'beta1', 'beta2', 'outputScale']),
           strange,
         ),
         seed: strange,
