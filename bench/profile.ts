@@ -1,4 +1,4 @@
-import { type GpuContext, submit, type Unroll } from '../src/host/index.ts';
+import type { GpuContext, Unroll } from '../src/host/index.ts';
 import { median } from './statistics.ts';
 
 /** One kernel's part of an unroll. */
@@ -47,11 +47,11 @@ export async function profileUnroll(context: GpuContext, unroll: Unroll, runs: n
   try {
     for (let run = 0; run < runs; run++) {
       const names: string[] = [];
-      submit(context, (encoder) => {
-        unroll.encodeTimed(encoder, querySet, (name) => 2 * (names.push(name) - 1));
-        encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-        encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
-      });
+      const encoder = device.createCommandEncoder();
+      unroll.encodeTimed(encoder, querySet, (name) => 2 * (names.push(name) - 1));
+      encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
+      encoder.copyBufferToBuffer(resolved, 0, staging, 0, size);
+      device.queue.submit([encoder.finish()]);
       await context.wait(staging.mapAsync(GPUMapMode.READ));
       context.check();
       const times = new BigUint64Array(staging.getMappedRange().slice(0));

@@ -194,10 +194,15 @@ describe('packages', () => {
         .filter(({ isFile, to }) => !isFile && !to.startsWith('node:'))
         .map(({ to }) => packageOf(to)),
     );
-  const shipped = usedBy(filesIn('src', /\.ts$/));
+  const isPage = (path: string) => within(path, 'src/page');
+  const shipped = usedBy(filesIn('src', /\.ts$/).filter((path) => !isPage(path)));
+  /** The page is built into files that need no package. */
+  const builtIn = usedBy(filesIn('src/page', /\.ts$/));
 
   it('every dependency is imported by the source, and every import is a dependency', () => {
     expect([...shipped].sort()).toEqual(names('dependencies').sort());
+    const known = [...names('dependencies'), ...names('devDependencies')];
+    expect([...builtIn].filter((name) => !known.includes(name))).toEqual([]);
   });
 
   it('every development dependency is used', () => {
@@ -213,6 +218,7 @@ describe('packages', () => {
       const typed = /^@types\/(.+)$/.exec(name)?.[1];
       return !(
         imported.has(name) ||
+        builtIn.has(name) ||
         (typed !== undefined && (typed === 'node' || shipped.has(typed))) ||
         tsconfig.includes(`"${name}"`) ||
         literals.includes(`'${name}'`) ||

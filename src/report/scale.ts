@@ -9,6 +9,9 @@ export interface Scale {
   readonly ticks: readonly number[];
 }
 
+/** What an axis needs to know of a curve. */
+type LossLine = Pick<LossCurve, 'mean' | 'low' | 'high'>;
+
 /** The axis follows a curve that comes down again up to this many times the starting loss. */
 const RISE_SHOWN = 30;
 /** And one that does not come down up to this many times the starting loss. */
@@ -20,7 +23,7 @@ const WIDEST = 1e15;
  * A log axis for loss curves. It follows the means (and `bands`, a little below the means) but neither a curve
  * that has diverged nor a loss that is zero or not finite: those are drawn at the edge by `position`.
  */
-export function lossScale(curves: readonly LossCurve[], bands: readonly LossCurve[], ticks = 7): Scale {
+export function lossScale(curves: readonly LossLine[], bands: readonly LossLine[], ticks = 7): Scale {
   const finite = curves.map((curve) => curve.mean.filter(usable)).filter((values) => values.length > 0);
   if (finite.length === 0) return logScale(0.1, 1, ticks);
   const starts = finite.map((values) => values[0] ?? 1).sort((a, b) => a - b);

@@ -2,6 +2,7 @@ import type { CoordwiseError } from '../errors.ts';
 import { DeviceLostError, NoAdapterError, toTypedError } from './errors.ts';
 import type { Kernel, KernelConstants } from './kernel.ts';
 import { compileKernel } from './kernel.ts';
+import { SubmitPace } from './pace.ts';
 
 /** What is known about the adapter in use; `kind` says whether its times are a GPU's. */
 export interface AdapterSummary {
@@ -21,7 +22,15 @@ export interface ContextOptions {
   readonly wait?: <T>(promise: Promise<T>) => Promise<T>;
   /** false: no kernel that uses subgroups is chosen. Default: wherever they gain. */
   readonly subgroups?: boolean;
+  /**
+   * About how long one submit may keep the device, in milliseconds: programs are split to keep to it. For pages, which
+   * share the device with what draws them. Default: a program is one submit.
+   */
+  readonly submitMs?: number;
 }
+
+/** A lost device rejects what waits for it before or after it says that it is lost. */
+const LOSS_MS = 100;
 
 const SOFTWARE = /llvmpipe|lavapipe|swiftshader|softpipe|basic render|warp/i;
 
@@ -42,6 +51,8 @@ export class GpuContext {
   readonly wait: <T>(promise: Promise<T>) => Promise<T>;
   /** Lanes of every subgroup; 0 where that is not known beforehand, or where subgroups shall not be used. */
   readonly subgroupLanes: number;
+  /** Undefined where programs are one submit each. */
+  readonly pace: SubmitPace | undefined;
   readonly #pipelines = new Map<string, Promise<CompiledKernel>>();
   #failure: CoordwiseError | undefined;
 
@@ -49,6 +60,7 @@ export class GpuContext {
     this.device = device;
     this.adapter = adapter;
     this.wait = options.wait ?? ((promise) => promise);
+    this.pace = options.submitMs === undefined ? undefined : new SubmitPace(options.submitMs);
     const fixed = device.features.has('subgroups') && adapter.subgroupMinSize === adapter.subgroupMaxSize;
     this.subgroupLanes = fixed && options.subgroups !== false ? adapter.subgroupMinSize : 0;
     this.paramsLayout = device.createBindGroupLayout({
@@ -75,6 +87,12 @@ export class GpuContext {
   /** Throws the first failure the device has reported since it was opened. */
   check(): void {
     if (this.#failure) throw this.#failure;
+  }
+
+  /** After a call failed: gives a device that is being lost the time to say so, for `check` to tell. */
+  async lossSaid(): Promise<void> {
+    const silence = new Promise((resolve) => setTimeout(resolve, LOSS_MS));
+    await Promise.race([this.device.lost, silence]);
   }
 
   /** Compiles a kernel once per (kernel, constants); concurrent calls share the work. */

@@ -1,3 +1,4 @@
+import type { Commands, PassCommands } from './commands.ts';
 import type { CompiledKernel, GpuContext } from './context.ts';
 import { LimitError } from './errors.ts';
 import type { Kernel, KernelConstants } from './kernel.ts';
@@ -149,8 +150,8 @@ export class Program {
   }
 
   /** Writes the whole program into `encoder`. */
-  encode(encoder: GPUCommandEncoder): void {
-    let pass: GPUComputePassEncoder | undefined;
+  encode(encoder: Commands): void {
+    let pass: PassCommands | undefined;
     for (const step of this.#prepared()) {
       if ('type' in step) {
         pass?.end();
@@ -165,7 +166,7 @@ export class Program {
   }
 
   /** As `encode`, with one pass a dispatch between two timestamps: `onStep` gets each kernel's name. */
-  encodeTimed(encoder: GPUCommandEncoder, querySet: GPUQuerySet, onStep: (name: string) => number): void {
+  encodeTimed(encoder: Commands, querySet: GPUQuerySet, onStep: (name: string) => number): void {
     for (const step of this.#prepared()) {
       if ('type' in step) {
         encodeCopy(encoder, step);
@@ -189,14 +190,14 @@ export class Program {
   }
 }
 
-function encodeDispatch(pass: GPUComputePassEncoder, step: ReadyStep): void {
+function encodeDispatch(pass: PassCommands, step: ReadyStep): void {
   pass.setPipeline(step.pipeline);
   pass.setBindGroup(0, step.tensors);
   if (step.params) pass.setBindGroup(1, step.params, step.offsets);
   pass.dispatchWorkgroups(...step.workgroups);
 }
 
-function encodeCopy(encoder: GPUCommandEncoder, { source, target }: CopyStep): void {
+function encodeCopy(encoder: Commands, { source, target }: CopyStep): void {
   encoder.copyBufferToBuffer(
     source.buffer,
     source.offsetBytes,

@@ -1,3 +1,4 @@
+import { type Commands, PacedCommands } from './commands.ts';
 import type { GpuContext } from './context.ts';
 import type { Tensor } from './tensor.ts';
 
@@ -33,7 +34,7 @@ export class ReadbackRing {
   }
 
   /** @throws RangeError when all staging buffers are in use: read an earlier one first. */
-  record(encoder: GPUCommandEncoder): PendingRead {
+  record(encoder: Commands): PendingRead {
     const staging = this.#free.pop();
     if (!staging) throw new RangeError('every staging buffer of the readback ring is in use');
     let at = 0;
@@ -48,6 +49,7 @@ export class ReadbackRing {
     try {
       await this.#context.wait(staging.mapAsync(GPUMapMode.READ));
     } catch (error) {
+      await this.#context.lossSaid();
       this.#context.check();
       throw error;
     }
@@ -99,8 +101,17 @@ export function writeTensor(
   );
 }
 
-/** Encodes and submits some programs as one command buffer; returns what `record` gave, if anything. */
-export function submit<T>(context: GpuContext, encode: (encoder: GPUCommandEncoder) => T): T {
+/**
+ * Encodes and submits some programs, as one command buffer where the context does not pace its submits; returns what
+ * `encode` gave, if anything.
+ */
+export function submit<T>(context: GpuContext, encode: (encoder: Commands) => T): T {
+  if (context.pace) {
+    const commands = new PacedCommands(context.device, context.pace);
+    const result = encode(commands);
+    commands.finish();
+    return result;
+  }
   const encoder = context.device.createCommandEncoder();
   const result = encode(encoder);
   context.device.queue.submit([encoder.finish()]);

@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import type { Commands } from '../gpu/commands.ts';
 import { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
@@ -231,19 +232,19 @@ export class Unroll {
    * Writes a first value of a learned theta_0 into `encoder`: the starting point that the optimizee draws for the
    * first of the tasks set. For fresh weights, once before training; without a learned theta_0 it does nothing.
    */
-  encodeDrawTheta0(encoder: GPUCommandEncoder): void {
+  encodeDrawTheta0(encoder: Commands): void {
     this.#draw.encode(encoder);
   }
 
   /** Writes one unroll into `encoder`: from fresh tasks, or on from where the last one ended. */
-  encode(encoder: GPUCommandEncoder, start: 'reset' | 'carry'): void {
+  encode(encoder: Commands, start: 'reset' | 'carry'): void {
     (start === 'reset' ? this.#reset : this.#carry).encode(encoder);
     this.#run.encode(encoder);
     this.#backward?.encodeEnd(encoder, start);
   }
 
   /** As `encode` from fresh tasks, with a timestamp around every dispatch of the unroll. */
-  encodeTimed(encoder: GPUCommandEncoder, querySet: GPUQuerySet, onStep: (name: string) => number): void {
+  encodeTimed(encoder: Commands, querySet: GPUQuerySet, onStep: (name: string) => number): void {
     this.#reset.encode(encoder);
     this.#run.encodeTimed(encoder, querySet, onStep);
     this.#backward?.atStart.encodeTimed(encoder, querySet, onStep);

@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import type { Commands } from '../gpu/commands.ts';
 import { Program } from '../gpu/program.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { recordSampleAxpy } from '../ops/coordinateSample.ts';
@@ -104,7 +105,7 @@ export class UnrollBackward {
   }
 
   /** After the unroll: theta_0 has a gradient at the start of an episode, and a zero one inside it. */
-  encodeEnd(encoder: GPUCommandEncoder, start: 'reset' | 'carry'): void {
+  encodeEnd(encoder: Commands, start: 'reset' | 'carry'): void {
     (start === 'reset' ? this.atStart : this.#atCarry).encode(encoder);
   }
 

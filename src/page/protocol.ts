@@ -1,0 +1,120 @@
+import type { AdapterSummary, TrainInput } from '../host/index.ts';
+import type { LearnSettings } from './presets.ts';
+
+/**
+ * What page and engine say to each other. The page calls a method of the engine, which answers with any number of events
+ * and then with a result or a failure; a call can be cancelled, and then ends as soon as nothing is lost by it.
+ */
+export interface Methods {
+  /** Opens the device. */
+  open: Method<null, never, EngineInfo>;
+  /** Meta-trains; cancelled, it ends at the next end of an episode with everything kept. */
+  train: Method<TrainArgs, TrainEvent, TrainOutcome>;
+  /** Hand-designed optimizers at their best learning rates, on the tasks that training validates on. */
+  baselines: Method<BaselineArgs, BaselineCurve, null>;
+  /** The run that was kept when the page was last left, if there is one. */
+  saved: Method<null, never, SavedRun | null>;
+  /** Forgets it. */
+  forget: Method<null, never, null>;
+}
+
+interface Method<Args, Event, Result> {
+  readonly args: Args;
+  readonly event: Event;
+  readonly result: Result;
+}
+export type MethodName = keyof Methods;
+
+export interface EngineInfo {
+  readonly adapter: AdapterSummary;
+}
+
+/** Losses by step, mean and spread (one standard deviation) over tasks. */
+export interface LossBand {
+  readonly mean: readonly number[];
+  readonly low: readonly number[];
+  readonly high: readonly number[];
+}
+
+export interface TrainArgs {
+  readonly settings: LearnSettings;
+  readonly input: TrainInput;
+  /** Go on with the kept run, which has these settings. */
+  readonly resume: boolean;
+}
+
+/** One validation of the weights of that moment. */
+export interface ValidationPoint extends LossBand {
+  /** Meta-iterations done. */
+  readonly iteration: number;
+  readonly isBest: boolean;
+}
+
+export type TrainEvent =
+  | {
+      readonly kind: 'plan';
+      readonly task: string;
+      readonly optimizer: string;
+      readonly parameters: number;
+      readonly weights: number;
+      /** Device memory in tensors and readback. */
+      readonly bytes: number;
+      readonly iterations: number;
+    }
+  /** Meta-losses of meta-iterations `first` and after, as a mean over the losses of an unroll. */
+  | { readonly kind: 'steps'; readonly first: number; readonly losses: readonly number[] }
+  | { readonly kind: 'validation'; readonly point: ValidationPoint }
+  /** Everything up to this meta-iteration is kept on this device. */
+  | { readonly kind: 'kept'; readonly iteration: number }
+  /** The GPU went away and came back; the run goes on from here. */
+  | { readonly kind: 'recovered'; readonly iteration: number; readonly why: string };
+
+export interface TrainOutcome {
+  readonly iteration: number;
+  readonly stopped: 'asked' | 'not-finite' | 'done';
+  readonly bestIteration: number;
+}
+
+export interface BaselineArgs {
+  readonly input: TrainInput;
+  readonly names: readonly ('sgd' | 'adam')[];
+}
+
+export interface BaselineCurve extends LossBand {
+  readonly name: 'sgd' | 'adam';
+  readonly learningRate: number;
+}
+
+/** A kept run, as far as the page shows it. */
+export interface SavedRun {
+  readonly settings: LearnSettings;
+  readonly iteration: number;
+  readonly iterations: number;
+  /** Meta-losses from meta-iteration 0 on. */
+  readonly losses: readonly number[];
+  readonly validations: readonly ValidationPoint[];
+  /** Milliseconds since 1970. */
+  readonly savedAt: number;
+}
+
+/** An error that crossed over: one sentence, and what to do. */
+export interface Failure {
+  readonly name: string;
+  readonly message: string;
+  readonly remedy: string | undefined;
+}
+
+export type Request =
+  | {
+      [Name in MethodName]: {
+        readonly id: number;
+        readonly method: Name;
+        readonly args: Methods[Name]['args'];
+      };
+    }[MethodName]
+  | { readonly id: number; readonly method: 'cancel' };
+
+export type Reply =
+  | { readonly id: number; readonly kind: 'event'; readonly event: unknown }
+  | { readonly id: number; readonly kind: 'result'; readonly result: unknown }
+  | { readonly id: number; readonly kind: 'failure'; readonly failure: Failure };
