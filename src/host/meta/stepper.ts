@@ -1,4 +1,5 @@
 import { ConfigError } from '../errors.ts';
+import type { Commands } from '../gpu/commands.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { Program } from '../gpu/program.ts';
 import { submit, writeTensor } from '../gpu/readback.ts';
@@ -113,7 +114,7 @@ export class Stepper<T extends Optimizer> {
    * Writes one step into `encoder`: parameters become those after the step. Nothing is read back.
    * @throws ConfigError when a buffer is too small or missing
    */
-  encode(encoder: GPUCommandEncoder, { parameters, gradients, loss }: StepBuffers): void {
+  encode(encoder: Commands, { parameters, gradients, loss }: StepBuffers): void {
     requireBuffer('parameters', parameters, this.#bytesOfModel);
     requireBuffer('gradients', gradients, this.#bytesOfModel);
     encoder.copyBufferToBuffer(parameters, 0, this.#theta.buffer, 0, this.#bytesOfModel);

@@ -1,4 +1,4 @@
-import { createBaseline, summarise, taskKeys, tuneLearningRate } from '../../host/index.ts';
+import { createBaseline, summarise, taskKeys, tuneBaseline } from '../../host/index.ts';
 import type { BaselineArgs, BaselineCurve } from '../protocol.ts';
 import { band } from './bands.ts';
 import { parseRun } from './config.ts';
@@ -21,11 +21,11 @@ export async function baselines(
     const curve = await survive(
       session,
       async (context): Promise<BaselineCurve> => {
-        const { learningRate } = await tuneLearningRate(context, { name }, options, keys);
+        const { learningRate, beta } = await tuneBaseline(context, { name }, options, keys);
         const evaluator = createBaseline(context, { name }, { ...options, tasks: validation.tasks });
         try {
           await evaluator.prepare();
-          evaluator.optimizer.setLearningRates(new Array<number>(evaluator.batch).fill(learningRate));
+          evaluator.optimizer.set({ learningRate, ...(beta !== undefined && { beta }) });
           return { name, learningRate, ...band(summarise(await evaluator.run(keys))) };
         } finally {
           evaluator.destroy();
