@@ -26,6 +26,20 @@ export interface Comparison extends ContenderOptions {
   readonly tasks: number;
   /** Tasks that learning rates are tuned on: another list than the reported one. */
   readonly tuningTasks: number;
+  /** Where what was measured is kept, so that an interrupted comparison goes on; absent where it is not. */
+  readonly kept?: EntrantStore;
+}
+
+/** What was measured of one optimizer; `tuned` of a baseline. */
+export interface KeptEntrant {
+  readonly entrant: Entrant;
+  readonly tuned?: Tuned;
+}
+
+/** Entrants of one comparison by their labels. */
+export interface EntrantStore {
+  read(label: string): KeptEntrant | undefined;
+  write(label: string, kept: KeptEntrant): void;
 }
 
 export interface ComparisonResult extends Verdict {
@@ -81,52 +95,62 @@ export async function compare(
     output.say(`Evaluation: ${comparison.tasks} held-out tasks, up to ${formatBytes(bytes)} on the device`);
     requireMemory(context, bytes, 'the evaluation');
     optimizeeDescription = createEvaluator(learned).description;
-    for (const [index, one] of all.entries()) {
-      const evaluator = createEvaluator(one);
-      try {
-        await evaluator.prepare();
-        writeTensor(context, evaluator.optimizer.phi, one.phi);
-        const setting = [evaluator.optimizer.description, one.note].filter((part) => part !== '').join(', ');
-        const run = () => evaluator.run(keys, undefined, at(index, one.label));
-        const entrant = await timed(one.label, 'learned', setting, run);
-        entrants.push(entrant);
-        curves.push(entrant.curve);
-      } finally {
-        evaluator.destroy();
+    /** What is kept, or what `measure` finds, which is kept then. */
+    const measured = async (label: string, measure: () => Promise<KeptEntrant>) => {
+      let found = comparison.kept?.read(label);
+      if (!found) {
+        found = await measure();
+        comparison.kept?.write(label, found);
       }
+      entrants.push(found.entrant);
+      return found;
+    };
+    for (const [index, one] of all.entries()) {
+      const { entrant } = await measured(one.label, async () => {
+        const evaluator = createEvaluator(one);
+        try {
+          await evaluator.prepare();
+          writeTensor(context, evaluator.optimizer.phi, one.phi);
+          const setting = [evaluator.optimizer.description, one.note]
+            .filter((part) => part !== '')
+            .join(', ');
+          const run = () => evaluator.run(keys, undefined, at(index, one.label));
+          return { entrant: await timed(one.label, 'learned', setting, run) };
+        } finally {
+          evaluator.destroy();
+        }
+      });
+      curves.push(entrant.curve);
     }
 
     for (const [index, contender] of contenders.entries()) {
-      const { label, name } = contender;
-      const options = { ...tuningOptions, horizon: contender.horizon };
-      const tuned = await tuneBaseline(context, contender, options, tuningKeys, (share) =>
-        at(all.length + index, `tuning ${label}`)(0.8 * share),
-      );
-      tuning[label] = tuned;
-      const { onlyFinal = false } = contender;
-      const test = { ...testOptions, horizon: contender.horizon, onlyFinal };
-      const baseline = createBaseline(context, contender, test);
-      try {
-        await baseline.prepare();
-        baseline.optimizer.set(tuned);
-        const setting = [
-          describeTuned(name, tuned),
-          contender.horizon === horizon ? '' : `${contender.horizon} steps`,
-        ];
-        const text = setting.filter((part) => part !== '').join(', ');
-        const run = () =>
-          baseline.run(keys, undefined, (share) => at(all.length + index, label)(0.8 + 0.2 * share));
-        const entrant = await timed(label, 'baseline', text, run);
-        entrants.push(entrant);
-        if (!onlyFinal) curves.push(entrant.curve);
-      } finally {
-        baseline.destroy();
-      }
+      const { label, name, onlyFinal = false } = contender;
+      const { entrant, tuned } = await measured(label, async () => {
+        const options = { ...tuningOptions, horizon: contender.horizon };
+        const tuned = await tuneBaseline(context, contender, options, tuningKeys, (share) =>
+          at(all.length + index, `tuning ${label}`)(0.8 * share),
+        );
+        const test = { ...testOptions, horizon: contender.horizon, onlyFinal };
+        const baseline = createBaseline(context, contender, test);
+        try {
+          await baseline.prepare();
+          baseline.optimizer.set(tuned);
+          const steps = contender.horizon === horizon ? '' : `, ${contender.horizon} steps`;
+          const run = () =>
+            baseline.run(keys, undefined, (share) => at(all.length + index, label)(0.8 + 0.2 * share));
+          const setting = `${describeTuned(name, tuned)}${steps}`;
+          return { entrant: await timed(label, 'baseline', setting, run), tuned };
+        } finally {
+          baseline.destroy();
+        }
+      });
+      if (tuned) tuning[label] = tuned;
+      if (!onlyFinal) curves.push(entrant.curve);
     }
   } finally {
     progress.stop();
   }
-  const rows = entrants.flatMap(accuracyRow);
+  const rows = entrants.flatMap(({ accuracy }) => accuracy ?? []);
   const accuracies = rows.length > 0 ? [...rows, ...neighbourRows(comparison, comparison.tasks)] : [];
   return {
     curves,
@@ -136,11 +160,6 @@ export async function compare(
     bytes,
     tuning,
   };
-}
-
-function accuracyRow({ curve: { label, kind, setting }, losses }: Entrant): AccuracyRow[] {
-  const { accuracy } = summarise(losses);
-  return accuracy ? [{ label, kind, setting, mean: accuracy.final, interval: accuracy.interval }] : [];
 }
 
 async function timed(
@@ -153,6 +172,10 @@ async function timed(
   const losses = await run();
   const seconds = (performance.now() - start) / 1000;
   const summary = summarise(losses);
+  const finals = Array.from(
+    { length: losses.tasks },
+    (_, task) => losses.values[(task + 1) * (losses.horizon + 1) - 1] ?? Number.NaN,
+  );
   const band = (sign: number) =>
     summary.mean.map((mean, step) => Math.max(0, mean + sign * (summary.deviation[step] ?? 0)));
   const curve: LossCurve = {
@@ -167,7 +190,15 @@ async function timed(
     sumMean: summary.sumMean,
     setting,
     diverged: summary.diverged,
+    risen: finals.filter((loss, task) => !(loss <= (losses.values[task * (losses.horizon + 1)] ?? 0))).length,
     stepsPerSecond: (losses.tasks * losses.horizon) / seconds,
   };
-  return { curve, losses };
+  const { accuracy } = summary;
+  return {
+    curve,
+    finals,
+    ...(accuracy && {
+      accuracy: { label, kind, setting, mean: accuracy.final, interval: accuracy.interval },
+    }),
+  };
 }

@@ -1,11 +1,12 @@
-import type { LossMatrix } from '../host/index.ts';
 import type { AccuracyRow, LossCurve } from '../report/data.ts';
 import { formatPercent } from '../report/format.ts';
 
-/** One optimizer in a comparison: its curve, and the losses task by task. */
+/** One optimizer in a comparison: its curve, and the final losses task by task. */
 export interface Entrant {
   readonly curve: LossCurve;
-  readonly losses: LossMatrix;
+  readonly finals: readonly number[];
+  /** Of few-shot classification: what it classifies right after the last step. */
+  readonly accuracy?: AccuracyRow;
 }
 
 /** The result in one sentence, and whether it is a win beyond doubt. */
@@ -17,11 +18,6 @@ export interface Verdict {
 /** Orders losses, the infinite ones last. */
 function compareLosses(a: number, b: number): number {
   return a === b ? 0 : a - b;
-}
-
-/** Final losses, task by task. */
-function finals({ tasks, horizon, values }: LossMatrix): number[] {
-  return Array.from({ length: tasks }, (_, task) => values[(task + 1) * (horizon + 1) - 1] ?? Number.NaN);
 }
 
 /** The first entrant against the best baseline: mean paired difference over tasks and its standard error. */
@@ -37,8 +33,7 @@ export function judgeLosses(entrants: readonly Entrant[], horizon: number): Verd
       learnedWins: false,
     };
   }
-  const theirs = finals(best.losses);
-  const differences = finals(learned.losses).map((loss, task) => (theirs[task] ?? Number.NaN) - loss);
+  const differences = learned.finals.map((loss, task) => (best.finals[task] ?? Number.NaN) - loss);
   const mean = differences.reduce((sum, d) => sum + d, 0) / differences.length;
   const variance =
     differences.reduce((sum, d) => sum + (d - mean) ** 2, 0) / Math.max(1, differences.length - 1);

@@ -20,6 +20,8 @@ export interface LossCurve {
   readonly setting: string;
   /** Number of tasks whose loss was not finite. */
   readonly diverged: number;
+  /** Number of tasks whose last loss was above the first, those that diverged among them. */
+  readonly risen?: number;
   readonly stepsPerSecond?: number;
 }
 
