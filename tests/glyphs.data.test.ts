@@ -1,8 +1,8 @@
-import { dirname, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { GLYPH_SPLITS, type GlyphSet } from '../src/host/data/glyphs.ts';
 import { readFileChecked } from '../src/node/files.ts';
-import { glyphFile, loadGlyphs } from '../src/node/glyphs.ts';
+import { loadGlyphs } from '../src/node/glyphs.ts';
+import { packageFile } from '../src/node/packageFile.ts';
 
 const AREA = 784;
 let set: GlyphSet;
@@ -133,9 +133,7 @@ describe('data/glyphs.bin', () => {
   });
 
   it('names the licence and the copyright of every family, and GLYPHS.md repeats them', () => {
-    const page = new TextDecoder().decode(
-      readFileChecked(join(dirname(glyphFile()), 'GLYPHS.md'), 'the page'),
-    );
+    const page = new TextDecoder().decode(readFileChecked(packageFile('data', 'GLYPHS.md'), 'the page'));
     for (const { name, package: from, licence, copyright } of set.families) {
       expect(licence).toBe('OFL-1.1');
       expect(copyright, name).toMatch(/copyright|©|\(c\)/i);

@@ -15,7 +15,8 @@ import {
 } from '../src/host/data/glyphs.ts';
 import { CoordwiseError, FileFormatError } from '../src/host/errors.ts';
 import { readFileChecked } from '../src/node/files.ts';
-import { glyphFile, loadGlyphs } from '../src/node/glyphs.ts';
+import { loadGlyphs } from '../src/node/glyphs.ts';
+import { packageFile, packageRoot } from '../src/node/packageFile.ts';
 
 const AREA = 784;
 let set: GlyphSet;
@@ -212,7 +213,7 @@ describe('decodeGlyphs', () => {
   });
 
   it('refuses the real file cut anywhere', async () => {
-    const bytes = readFileChecked(glyphFile(), 'the glyphs');
+    const bytes = readFileChecked(packageFile('data', 'glyphs.bin'), 'the glyphs');
     const cuts = Array.from({ length: 24 }, (_, part) => Math.floor((bytes.length * part) / 24));
     for (const length of [...cuts, bytes.length - 8, bytes.length - 4, bytes.length - 1]) {
       await expect(decodeGlyphs(bytes.subarray(0, length), 'glyphs.bin')).rejects.toThrow(FileFormatError);
@@ -263,15 +264,15 @@ describe('decodeGlyphs', () => {
   });
 });
 
-describe('glyphFile', () => {
+describe('packageRoot', () => {
   it('finds the file from src, from dist and from deeper folders, and says when there is none', () => {
     const root = join(dirname(fileURLToPath(import.meta.url)), '..');
     for (const from of ['src/node/glyphs.ts', 'dist/node.js', 'dist/chunks/node-1234.js']) {
-      expect(glyphFile(join(root, from))).toBe(join(root, 'data/glyphs.bin'));
+      expect(packageRoot(join(root, from))).toBe(root);
     }
-    expect(existsSync(glyphFile())).toBe(true);
-    expect(() => glyphFile('/nowhere/at/all.js')).toThrow(CoordwiseError);
-    expect(() => glyphFile('/nowhere/at/all.js')).toThrow(
+    expect(existsSync(packageFile('data', 'glyphs.bin'))).toBe(true);
+    expect(() => packageRoot('/nowhere/at/all.js')).toThrow(CoordwiseError);
+    expect(() => packageRoot('/nowhere/at/all.js')).toThrow(
       'data/glyphs.bin, the glyphs that come with coordwise',
     );
   });

@@ -10,6 +10,7 @@ import {
   diagnoseOptions,
   evaluateOptions,
   gradientOptions,
+  reproduceOptions,
   TASK_NAMES,
   taskOptions,
   taskOverrides,
@@ -18,6 +19,7 @@ import {
   type Values,
 } from './options.ts';
 import { VERSION } from './reporting.ts';
+import { reproduce } from './reproduce/reproduce.ts';
 import { train } from './train.ts';
 import { refuseEmptyNumbers, report, usageError, watchOutput } from './usage.ts';
 
@@ -99,6 +101,20 @@ function parser(args: readonly string[]): Argv {
           .example('$0 evaluate runs/a --against runs/b', 'two trainings side by side');
       },
       handler((values) => evaluate(positional(values, 'weights') ?? '', positional(values, 'task'), values)),
+    )
+    .command(
+      'reproduce <recipe>',
+      'reproduce a published figure: train, compare, and say which values are reached',
+      (y) =>
+        y
+          .positional('recipe', {
+            type: 'string',
+            describe: 'a recipe by name (docs/recipes.md), or a JSON file of your own',
+          })
+          .options(reproduceOptions)
+          .example('$0 reproduce quadratics', 'the figure of 2016, from scratch')
+          .example('$0 reproduce mnist --pretrained', 'with the weights that come with the package'),
+      handler((values) => reproduce(positional(values, 'recipe') ?? '', values)),
     )
     .command(
       'diagnose <run>',

@@ -8,7 +8,7 @@ export type Values = Readonly<Record<string, unknown>>;
 type OptionTable = Readonly<Record<string, Options>>;
 
 export const TASK_NAMES = ['quadratic', 'mnist', 'fashion-mnist', 'convnet', 'few-shot'] as const;
-export const COMMANDS = ['demo', 'train', 'evaluate', 'diagnose', 'gradient', 'info'] as const;
+export const COMMANDS = ['demo', 'train', 'evaluate', 'reproduce', 'diagnose', 'gradient', 'info'] as const;
 
 const numeric = { type: 'number', requiresArg: true } as const;
 const text = { type: 'string', requiresArg: true } as const;
@@ -224,6 +224,26 @@ export const evaluateOptions = {
   baselines,
 } as const satisfies OptionTable;
 
+/** Options of `reproduce`. */
+export const reproduceOptions = {
+  ...commonOptions,
+  pretrained: {
+    type: 'boolean',
+    default: false,
+    describe: 'take the weights that come with the package instead of training',
+  },
+  seeds: { ...numeric, describe: 'train with the meta-seeds 1 to this (default: those of the recipe)' },
+  evaluate: {
+    type: 'boolean',
+    default: true,
+    describe: 'compare and judge; --no-evaluate ends after the training',
+  },
+  out: {
+    ...text,
+    describe: 'folder of all reproductions; what is finished in it is kept (default runs/reproduce)',
+  },
+} as const satisfies OptionTable;
+
 /** Options of `diagnose`. */
 export const diagnoseOptions = {
   ...commonOptions,
@@ -257,6 +277,7 @@ export const OPTION_NAMES: Readonly<Record<(typeof COMMANDS)[number], readonly s
   demo: Object.keys(demoOptions),
   train: [...Object.keys(trainRunOptions), ...Object.keys(taskOptions), ...Object.keys(trainOptions)],
   evaluate: [...Object.keys(evaluateOptions), ...Object.keys(taskOptions)],
+  reproduce: Object.keys(reproduceOptions),
   diagnose: Object.keys(diagnoseOptions),
   gradient: Object.keys(gradientOptions),
   info: Object.keys(commonOptions),
@@ -264,7 +285,15 @@ export const OPTION_NAMES: Readonly<Record<(typeof COMMANDS)[number], readonly s
 
 /** The options that are numbers. */
 export const NUMBER_OPTIONS: ReadonlySet<string> = new Set(
-  [demoOptions, trainRunOptions, taskOptions, trainOptions, evaluateOptions, gradientOptions].flatMap(
-    (options: OptionTable) => Object.keys(options).filter((name) => options[name]?.type === 'number'),
+  [
+    demoOptions,
+    trainRunOptions,
+    taskOptions,
+    trainOptions,
+    evaluateOptions,
+    reproduceOptions,
+    gradientOptions,
+  ].flatMap((options: OptionTable) =>
+    Object.keys(options).filter((name) => options[name]?.type === 'number'),
   ),
 );

@@ -1,6 +1,7 @@
 import { type GateRecording, type GpuContext, isEpisode, type TaskConfig } from '../host/index.ts';
 import type { RunFolder } from '../node/index.ts';
 import type { ReportData, TrainingPoint, ValidationPoint } from '../report/data.ts';
+import type { Provenance } from '../report/results.ts';
 import { accuracyTable, lossPlot, lossTable } from '../report/terminal.ts';
 import type { ComparisonResult } from './compare.ts';
 import { saveGates } from './gates.ts';
@@ -8,6 +9,9 @@ import type { Output } from './output.ts';
 
 declare const __VERSION__: string;
 export const VERSION: string = typeof __VERSION__ === 'undefined' ? 'development' : __VERSION__;
+declare const __COMMIT__: string;
+/** Of the source this was built from; empty where it is not known. */
+export const COMMIT: string = typeof __COMMIT__ === 'undefined' ? '' : __COMMIT__;
 
 /** The tables, the plot and the verdict, in the terminal. */
 export function sayCurves(
@@ -24,6 +28,19 @@ export function sayCurves(
   output.say('');
   if (accuracies.length > 0) output.say(`${accuracyTable(accuracies)}\n`);
   output.say(verdict);
+}
+
+/** Where results come from. */
+export function provenance({ adapter }: GpuContext): Provenance {
+  return {
+    format: 'coordwise-results-1',
+    command: `npx coordwise ${process.argv.slice(2).join(' ')}`,
+    version: VERSION,
+    commit: COMMIT,
+    adapter: adapter.description,
+    software: adapter.kind === 'software',
+    made: new Date().toISOString().slice(0, 10),
+  };
 }
 
 export interface ReportInput {

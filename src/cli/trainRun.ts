@@ -19,6 +19,7 @@ import { formatBytes } from '../report/terminal.ts';
 import { describeGroups } from './groups.ts';
 import type { Output } from './output.ts';
 import { requireMemory } from './session.ts';
+import { startSession } from './sessions.ts';
 import { EXIT } from './usage.ts';
 
 export interface TrainedRun {
@@ -59,6 +60,7 @@ export async function trainRun(
       done > 0 ? `Resuming after meta-iteration ${done}` : 'No checkpoint yet: starting from the beginning',
     );
   }
+  const noteSession = startSession(folder, context.adapter.description, checkpoint?.iteration ?? 0);
   const progress = output.progress('meta-training');
   let validationText = '';
   const lossWeight = lossWeightsOf(config).reduce((sum, weight) => sum + weight, 0);
@@ -118,7 +120,10 @@ export async function trainRun(
           const weights = optimizer.toNamed(phi);
           folder.saveCheckpoint('best', encodeWeights({ optimizer: settings, task, training, weights }));
         },
-        onCheckpoint: (state) => folder.saveCheckpoint('checkpoint', encodeCheckpoint(state)),
+        onCheckpoint(state) {
+          folder.saveCheckpoint('checkpoint', encodeCheckpoint(state));
+          noteSession(state.iteration);
+        },
         shouldStop: stop.asked,
       },
       checkpoint,

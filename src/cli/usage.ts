@@ -31,6 +31,7 @@ export function usageError(message: string, args: readonly string[]): UsageError
     const missing: Partial<Record<(typeof COMMANDS)[number], string>> = {
       gradient: 'a case file',
       diagnose: 'a run folder',
+      reproduce: 'a recipe',
     };
     const what = (command && missing[command]) ?? 'a weights file or a run folder';
     return new UsageError(`${command ?? 'the command'} needs ${what}`, remedy);

@@ -14,7 +14,7 @@ import {
   writeSync,
 } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { CoordwiseError } from '../host/errors.ts';
+import { CoordwiseError, FileFormatError } from '../host/errors.ts';
 
 const temporaryName = /^\.coordwise-(\d+)-[0-9a-f]{12}\.tmp$/;
 
@@ -27,6 +27,22 @@ export function temporaryPath(folder: string): string {
 export function temporaryOwner(name: string): number | undefined {
   const digits = temporaryName.exec(name)?.[1];
   return digits === undefined ? undefined : Number(digits);
+}
+
+/**
+ * What a JSON file holds.
+ *
+ * @param what the file is, for messages: 'the recipe'
+ * @throws CoordwiseError where it cannot be read, FileFormatError where it is not JSON
+ */
+export function readJsonFile(path: string, what: string): unknown {
+  const bytes = readFileChecked(path, what);
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new FileFormatError(`${path} is not JSON: ${reason}`, 'correct the file, or restore it', { cause });
+  }
 }
 
 /** The `code` of a Node error, such as `ENOENT`, or undefined. */

@@ -7,6 +7,7 @@ export {
   openNodeContext,
 } from './adapter.ts';
 export { type DatasetSplits, loadDataset, type Resolution } from './datasets.ts';
-export { errorCode, fileError, readFileChecked, writeFileAtomic } from './files.ts';
+export { errorCode, fileError, readFileChecked, readJsonFile, writeFileAtomic } from './files.ts';
 export { loadGlyphs } from './glyphs.ts';
+export { packageFile } from './packageFile.ts';
 export { RunFolder } from './runFolder.ts';

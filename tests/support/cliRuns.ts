@@ -9,7 +9,13 @@ export const small = [
 export const evaluationOfSmall = ['--test-tasks', '3', '--baselines', 'sgd,adam'];
 export const long = ['train', ...small, '--iterations', '160', '--no-evaluate'];
 /** What training leaves in a run folder. */
-export const files = ['best.safetensors', 'checkpoint.safetensors', 'config.json', 'log.jsonl'];
+export const files = [
+  'best.safetensors',
+  'checkpoint.safetensors',
+  'config.json',
+  'log.jsonl',
+  'sessions.json',
+];
 
 /** What a run leaves: the bytes of its weights and the text of its log. */
 export function outcome(run: string): { best: Buffer; checkpoint: Buffer; log: string } {
