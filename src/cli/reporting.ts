@@ -30,11 +30,11 @@ export function sayCurves(
   output.say(verdict);
 }
 
-/** Where results come from. */
-export function provenance({ adapter }: GpuContext): Provenance {
+/** Where results come from; `command` makes them again, wherever they are written to. */
+export function provenance({ adapter }: GpuContext, command: string): Provenance {
   return {
     format: 'coordwise-results-1',
-    command: `npx coordwise ${process.argv.slice(2).join(' ')}`,
+    command,
     version: VERSION,
     commit: COMMIT,
     adapter: adapter.description,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { ConfigError, type GateRecording, type GpuContext } from '../../host/index.ts';
 import { RunFolder } from '../../node/index.ts';
 import type { ExtraFigure } from '../../report/data.ts';
-import type { LearnedFacts, RecipeResult, TestResult } from '../../report/results.ts';
+import type { LearnedFacts, Provenance, RecipeResult, TestResult } from '../../report/results.ts';
 import { countReached } from '../../report/results.ts';
 import { checksTable, rowsTable, type TextTable } from '../../report/resultTables.ts';
 import { textTable } from '../../report/terminal.ts';
@@ -72,7 +72,9 @@ export async function reproduce(name: string, values: Values): Promise<number> {
       ? RunFolder.open(path, { lock: true })
       : RunFolder.create(path, { recipe: recipe.name });
     try {
-      const result = await evaluateRecipe(context, recipe, trained, dataOf, folder, output);
+      const flags = [pretrained ? ' --pretrained' : '', seeds === undefined ? '' : ` --seeds ${seeds}`];
+      const origin = provenance(context, `npx coordwise reproduce ${name}${flags.join('')}`);
+      const result = await evaluateRecipe(context, recipe, trained, dataOf, folder, origin, output);
       output.result(result);
       const { reached, judged } = countReached(result.tests);
       return reached === judged ? EXIT.done : EXIT.failed;
@@ -104,6 +106,7 @@ async function evaluateRecipe(
   trained: readonly TrainedSeed[],
   dataOf: DataOf,
   folder: RunFolder,
+  origin: Provenance,
   output: Output,
 ): Promise<RecipeResult> {
   const tests: TestResult[] = [];
@@ -116,7 +119,7 @@ async function evaluateRecipe(
     output.say(`\n${inColumns(rowsTable(result))}\n\n${inColumns(checksTable(result.checks))}`);
   }
   const result: RecipeResult = {
-    ...provenance(context),
+    ...origin,
     kind: 'recipe',
     name: recipe.name,
     title: recipe.title,
