@@ -82,7 +82,7 @@ function judgeBelow(check: Of<'below'>, own: Contestant, { contestants, test }: 
   if (baselines.length === 0) throw new RangeError(`${whom} was not compared`);
   const first = check.step ?? check.from ?? 0;
   const last = check.step ?? test.horizon;
-  let worst = { step: first, ratio: 0, loss: Number.NaN, rival: lowest(baselines, first) };
+  let worst = { step: first, ratio: -1, loss: Number.NaN, rival: lowest(baselines, first) };
   for (let step = first; step <= last; step++) {
     const loss = lossAt(own, step);
     const rival = lowest(baselines, step);
@@ -90,7 +90,7 @@ function judgeBelow(check: Of<'below'>, own: Contestant, { contestants, test }: 
     if (!(ratio <= worst.ratio)) worst = { step, ratio, loss, rival };
   }
   const { step, loss, rival } = worst;
-  const when = check.step === undefined ? `from step ${first} on, closest at ${step}` : `at step ${step}`;
+  const when = check.step === undefined ? `from step ${first} on, worst at ${step}` : `at step ${step}`;
   return {
     what: `${own.label} ${when}`,
     band: `below ${whom}: ${formatLoss(rival.loss)} of ${rival.name}`,

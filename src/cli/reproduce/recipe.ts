@@ -151,7 +151,7 @@ export function loadRecipe(name: string): Recipe {
   const wanted = new Set([...recipe.learned, ...recipe.tests.flatMap(({ learned = [] }) => learned)]);
   const trainings = [...wanted].map((one) => loadTraining(one, join(dirname(path), 'trainings')));
   const tests = recipe.tests.map((test) => ({ ...test, learned: test.learned ?? recipe.learned }));
-  for (const [index, test] of tests.entries()) requireSense(test, `${path}: tests[${index}] (${test.name})`);
+  for (const [index, test] of tests.entries()) requireSense(test, `${path}: tests.${index} (${test.name})`);
   const twice = tests.find((test, index) => tests.findIndex(({ name }) => name === test.name) !== index);
   if (twice) throw wrong(`${path}: two tests are called ${twice.name}`);
   return { ...recipe, name: basename(path, '.json'), trainings, tests };
@@ -174,7 +174,7 @@ function loadTraining(name: string, folder: string): Training {
 function requireSense({ checks, learned, horizon, published, steps }: RecipeTest, where: string): void {
   const late = [...steps, ...(published ? [published.step] : [])];
   for (const [index, check] of checks.entries()) {
-    const at = `${where}: checks[${index}]`;
+    const at = `${where}: checks.${index}`;
     if (check.of !== undefined && !learned.includes(check.of)) {
       throw wrong(`${at}: of is ${check.of}, but the test compares ${learned.join(', ')}`);
     }
