@@ -123,6 +123,8 @@ describe('a wrong command line', () => {
       /^--preprocess does not belong to the optimizer rnnprop$/,
       /--beta1, --beta2/,
     ],
+    [[...train, '--random-scaling', '11'], /^--random-scaling is 11, but must be/],
+    [[...train, '--helper-task', '0.5'], /^--helper-task is 0\.5, but must be/],
     [[...train, '--learn-theta0'], /^--learn-theta0 does not belong to the optimizer l2l$/],
     [
       [...train, '--optimizer', 'meta-lstm', '--forget-gate', 'open'],

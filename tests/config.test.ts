@@ -45,6 +45,7 @@ describe('defaults', () => {
       validation: { tasks: 16, every: 100, select: 'final' },
       patience: 50,
       secondDerivatives: false,
+      randomScaling: 0,
       coordinateSample: 1,
       start: 'drawn',
     });

@@ -3,6 +3,11 @@ import type { Kernel, KernelConstants } from '../src/host/gpu/kernel.ts';
 import { accuracyKernel } from '../src/host/ops/accuracy.ts';
 import { activationBackwardKernel, activationForwardKernel } from '../src/host/ops/activation.ts';
 import {
+  clippedSquaresBackwardKernel,
+  clippedSquaresForwardKernel,
+  clippedSquaresRBackwardKernel,
+} from '../src/host/ops/clippedSquares.ts';
+import {
   coordinateOutputBackwardKernel,
   coordinateOutputBackwardWeightsKernel,
   coordinateOutputForwardKernel,
@@ -37,6 +42,7 @@ import { movingAveragesBackwardKernel, movingAveragesForwardKernel } from '../sr
 import { preprocessForwardKernel } from '../src/host/ops/preprocess.ts';
 import { quadraticBackwardKernel, quadraticForwardKernel } from '../src/host/ops/quadratic.ts';
 import { minibatchKernel, normalKernel, uniformKernel } from '../src/host/ops/random.ts';
+import { randomScalingApplyKernel, randomScalingDrawKernel } from '../src/host/ops/randomScaling.ts';
 import { reducePartialsKernel, reduceRowsKernel } from '../src/host/ops/reduce.ts';
 import {
   softmaxCrossEntropyBackwardKernel,
@@ -49,6 +55,7 @@ import {
 } from '../src/host/ops/squaredError.ts';
 import { summaryHistogramKernel, summaryMomentsKernel } from '../src/host/ops/summary.ts';
 import { tanhOutputBackwardKernel, tanhOutputForwardKernel } from '../src/host/ops/tanhOutput.ts';
+import { taskRowsAddSlotKernel, taskRowsPartKernel } from '../src/host/ops/taskRows.ts';
 import { updateProductsKernel } from '../src/host/ops/updates.ts';
 import { axpyKernel, fillKernel } from '../src/host/ops/vector.ts';
 import { gpuForThisFile, runKernels } from './support/gpu.ts';
@@ -206,6 +213,29 @@ const cases: readonly Case[] = [
     written: { dout: 8 },
     constants: { HIDDEN: 3 },
   },
+  {
+    kernel: randomScalingDrawKernel,
+    params: { parameters: 5, stream: 1, range: 1 },
+    written: { scales: 5 },
+  },
+  { kernel: randomScalingApplyKernel, params: { count: 5, divide: 0 }, written: { y: 5 } },
+  { kernel: clippedSquaresForwardKernel, params: { count: 5, limit: 10 }, written: { value: 5 } },
+  {
+    kernel: clippedSquaresBackwardKernel,
+    params: { count: 5, limit: 10, scale: 1 },
+    written: { gradient: 5 },
+  },
+  {
+    kernel: clippedSquaresRBackwardKernel,
+    params: { count: 5, limit: 10, scale: 1 },
+    written: { product: 5 },
+  },
+  {
+    kernel: taskRowsPartKernel,
+    params: { count: 5, sourceStride: 0, sourceOffset: 0, targetStride: 0, targetOffset: 0 },
+    written: { target_: 5 },
+  },
+  { kernel: taskRowsAddSlotKernel, params: { tasks: 5, slot: 0 }, written: { target_: 5 } },
   { kernel: lstmGatesKernel, params: gates, written: { z: 72 }, constants: { WEIGHTS: 900 } },
   {
     kernel: summaryHistogramKernel,

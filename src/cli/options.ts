@@ -105,6 +105,16 @@ export const trainOptions = {
     describe:
       'take the gradients that the optimizer reads as functions of phi: exact second order (default: no)',
   },
+  'random-scaling': {
+    ...numeric,
+    describe:
+      'R: scale each parameter of the training tasks by exp(U(-R, R)), such as 3, for optimizers that generalise (default 0, none)',
+  },
+  'helper-task': {
+    ...numeric,
+    describe:
+      'dimensions of a convex problem that training optimises beside every task, such as 20 (default: none)',
+  },
   'coordinate-sample': {
     ...numeric,
     describe: 'share of the coordinates that the meta-gradient is estimated on, such as 0.1 (default 1, all)',

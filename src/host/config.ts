@@ -259,6 +259,10 @@ export const trainSchema = z
     start: z.enum(['drawn', 'pre-trained']).default('drawn'),
     /** Exact second order: the meta-gradient also goes through the gradients that the optimizer reads. */
     secondDerivatives: z.boolean().default(false),
+    /** R: training tasks see each parameter scaled by exp(U(-R, R)), drawn for every task; 0 for none. */
+    randomScaling: between(0, 10).default(0),
+    /** Dimensions of a convex problem that is optimised beside every training task, its loss added; absent for none. */
+    helperTask: count(4096).optional(),
     /** Share of the coordinates that the meta-gradient is estimated on; 1 for all. First order only. */
     coordinateSample: between(1e-6, 1).default(1),
     validation: z
@@ -307,6 +311,14 @@ export const trainSchema = z
       'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters !== undefined;
     if (config.start === 'pre-trained' && !(config.task.kind === 'glyphs' && learnsStart)) {
       complain(['start'], 'is pre-trained, but only a theta_0 that is learned on glyphs can start there');
+    }
+    const added = config.helperTask !== undefined;
+    if (learnsStart && config.randomScaling > 0) {
+      complain(['randomScaling'], `is ${config.randomScaling}, but must be 0 with a learned theta_0`);
+    }
+    if (added && (learnsStart || config.optimizer.groups)) {
+      const what = learnsStart ? 'a learned theta_0' : 'groups of parameters';
+      complain(['helperTask'], `is ${config.helperTask}, but there must be none with ${what}`);
     }
     if (config.coordinateSample < 1) {
       const theta0 = 'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters;

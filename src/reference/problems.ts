@@ -2,7 +2,7 @@ import type { MlpShape } from './mlp.ts';
 import { mlpLoss, mlpParameterCount } from './mlp.ts';
 import { quadraticLoss } from './quadratic.ts';
 import type { Algebra } from './scalar.ts';
-import { expectLength } from './scalar.ts';
+import { at, expectLength, select } from './scalar.ts';
 
 /** What a learned optimizer minimises: `tasks` independent losses of `coordinates` parameters each. */
 export interface Problem {
@@ -70,4 +70,54 @@ function part(array: ArrayLike<number>, index: number, length: number, what: str
     throw new RangeError(`There is no ${what} ${index}: the problem holds ${array.length / length} of them.`);
   }
   return Array.prototype.slice.call(array, index * length, (index + 1) * length);
+}
+
+/**
+ * A task's loss is the mean over D of min((x - a)^2, 10) (Lv, Jiang & Li 2017).
+ * @param a [B, D]
+ * @throws RangeError when a length does not fit.
+ */
+export function clippedSquaresProblem(tasks: number, dim: number, a: ArrayLike<number>): Problem {
+  expectLength('a', a, tasks * dim, `[${tasks}, ${dim}]`);
+  return {
+    tasks,
+    coordinates: dim,
+    loss(A, theta, task) {
+      const squares = theta.map((x, i) => {
+        const d = A.sub(x, A.constant(at(a, task * dim + i)));
+        const square = A.mul(d, d);
+        return select(A.value(square) > 10, A.constant(10), square);
+      });
+      const sum = squares.reduce((total, square) => A.add(total, square), A.constant(0));
+      return A.div(sum, A.constant(dim));
+    },
+  };
+}
+
+/**
+ * The problem's loss at c theta.
+ * @param scales c [B, N]
+ */
+export function scaledProblem(problem: Problem, scales: ArrayLike<number>): Problem {
+  const { tasks, coordinates } = problem;
+  expectLength('scales', scales, tasks * coordinates, `[${tasks}, ${coordinates}]`);
+  return {
+    ...problem,
+    loss(A, theta, task, step) {
+      const own = theta.map((x, n) => A.mul(A.constant(at(scales, task * coordinates + n)), x));
+      return problem.loss(A, own, task, step);
+    },
+  };
+}
+
+/** f(theta) + g(x) over the parameters [theta, x] of both. */
+export function sumProblem(first: Problem, second: Problem): Problem {
+  return {
+    tasks: first.tasks,
+    coordinates: first.coordinates + second.coordinates,
+    loss(A, theta, task, step) {
+      const [own, rest] = [theta.slice(0, first.coordinates), theta.slice(first.coordinates)];
+      return A.add(first.loss(A, own, task, step), second.loss(A, rest, task, step));
+    },
+  };
 }

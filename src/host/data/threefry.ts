@@ -48,6 +48,9 @@ export const STREAMS = {
   /** The step of the episode is added to both. */
   classDistortion: 12 << 24,
   exampleDistortion: 13 << 24,
+  randomScaling: 14 << 24,
+  helperTarget: 15 << 24,
+  helperScaling: 16 << 24,
 } as const;
 
 /**

@@ -12,6 +12,7 @@ import { type EpisodePart, episodePart } from './curriculum.ts';
 import { PlanPool } from './plan.ts';
 import { pretrainedStart } from './pretrain.ts';
 import { createTasks, type TaskData } from './tasks.ts';
+import { trainingTasks } from './trainingTasks.ts';
 import { Unroll } from './unroll.ts';
 
 /** What one meta-step reports. */
@@ -112,7 +113,7 @@ export class Trainer {
       tasks: config.tasks,
       steps: config.unroll,
       optimizer: this.optimizer,
-      createOptimizee: createOptimizee(this.#pool),
+      createOptimizee: trainingTasks(this.#pool, config, createOptimizee(this.#pool)),
       lossWeights: this.#lossWeights,
       metaGradient: this.#gradient,
       secondDerivatives: config.secondDerivatives,

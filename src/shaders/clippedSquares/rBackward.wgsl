@@ -1,0 +1,20 @@
+// Formula: product[i] = scale v[i] where (x[i] - a[i])^2 <= limit, else 0; scale = 2 / dimension.
+// Source: tangent of clippedSquares/backward along v: the Hessian is diagonal.
+// Shapes: x, a, v, product [count].
+// Writes: product =
+// Grid: x over count in workgroups of 64.
+
+struct Params { count: u32, limit: f32, scale: f32 }
+
+@group(0) @binding(0) var<storage, read> x: array<f32>;
+@group(0) @binding(1) var<storage, read> a: array<f32>;
+@group(0) @binding(2) var<storage, read> v: array<f32>;
+@group(0) @binding(3) var<storage, read_write> product: array<f32>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= params.count) { return; }
+  let d = x[id.x] - a[id.x];
+  product[id.x] = select(params.scale * v[id.x], 0.0, d * d > params.limit);
+}
