@@ -15,10 +15,10 @@ import { gpuForThisFile, runKernels } from './support/gpu.ts';
 const gpu = gpuForThisFile();
 const gpuWithout = gpuForThisFile({ subgroups: false });
 
-function choice(kind: 'gpu' | 'software', subgroupLanes: number): LstmChoice {
+function choice(kind: 'gpu' | 'software', subgroupLanes: number, storageTextureReads = true): LstmChoice {
   const sizes = { subgroupMinSize: subgroupLanes, subgroupMaxSize: subgroupLanes };
   return {
-    adapter: { description: '', vendor: '', architecture: '', kind, ...sizes },
+    adapter: { description: '', vendor: '', architecture: '', kind, ...sizes, storageTextureReads },
     subgroupLanes,
   };
 }
@@ -28,6 +28,7 @@ describe('the choice between the LSTM kernels', () => {
     expect(lstmVariant(choice('software', 8))).toBe('subgroups');
     expect([0, 4, 16].map((lanes) => lstmVariant(choice('software', lanes)))).toEqual(Array(3).fill('plain'));
     expect(lstmVariant(choice('gpu', 8))).toBe('plain');
+    expect(lstmVariant(choice('software', 8, false))).toBe('plain');
   });
 
   it('the context knows the size of its subgroups, and can be told not to use them', () => {

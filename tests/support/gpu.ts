@@ -37,7 +37,7 @@ export function unwrittenWords(length: number): Uint32Array {
 type Read<T> = { readonly [Name in keyof T]: T[Name] extends Uint32Array ? Uint32Array : Float32Array };
 
 /**
- * Uploads `data`, one tensor an array, runs what `record` records as one program, and reads all tensors back.
+ * Uploads `data`, one tensor an array (f32 ones can also be read as texels), runs what `record` records as one program, and reads all tensors back.
  * Outputs are given as `unwritten`, so that an element no thread writes is seen.
  */
 export async function runKernels<const T extends Readonly<Record<string, Values>>>(
@@ -48,7 +48,9 @@ export async function runKernels<const T extends Readonly<Record<string, Values>
   const pool = new TensorPool(context);
   const entries = Object.entries(data).map(([name, values]) => {
     const dtype = values instanceof Uint32Array ? 'u32' : 'f32';
-    return { name, values, tensor: pool.tensor(name, [values.length], dtype) };
+    const tensor = pool.tensor(name, [values.length], dtype);
+    if (dtype === 'f32') tensor.useTexels(pool.texels(name, Math.ceil(values.length / 4)));
+    return { name, values, tensor };
   });
   await pool.allocate();
   try {

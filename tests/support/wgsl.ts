@@ -22,6 +22,7 @@ const SPACES: Record<Access, string> = {
   read: 'storage, read',
   readWrite: 'storage, read_write',
   uniform: 'uniform',
+  texels: 'texture_storage_2d<rgba32float, read>',
 };
 
 /** Reads the facts by regular expressions; comments do not count as code. */
@@ -33,16 +34,17 @@ export function readShader(text: string): ShaderFacts {
   const code = text.replace(/\/\*[\s\S]*?\*\//g, ' ').replace(/\/\/.*$/gm, '');
   const entries = [...code.matchAll(/@compute[^{;]*?\bfn\s+(\w+)/g)];
   const variables = code.matchAll(
-    /@group\((\d+)\)\s*@binding\((\d+)\)\s*var\s*<([^>]*)>\s*(\w+)\s*:\s*([^;]+);/g,
+    /@group\((\d+)\)\s*@binding\((\d+)\)\s*var\s*(?:<([^>]*)>)?\s*(\w+)\s*:\s*([^;]+);/g,
   );
   const struct = /\bstruct\s+Params\s*\{([^}]*)\}/.exec(code)?.[1] ?? '';
   return {
     headers: labels.filter((label, i) => label !== labels[i - 1]),
     entryPoints: entries.map(([, name = '']) => name),
-    bindings: [...variables].map(([, group, binding, space = '', name = '', type = '']) => ({
+    bindings: [...variables].map(([, group, binding, given, name = '', type = '']) => ({
       group: Number(group),
       binding: Number(binding),
-      space: space.replace(/\s*,\s*/, ', ').trim(),
+      // A texture has no address space: its type says how it is used.
+      space: (given ?? type).replace(/\s*,\s*/, ', ').trim(),
       name,
       type: type.trim(),
     })),

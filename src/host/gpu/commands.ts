@@ -15,6 +15,11 @@ export interface Commands {
     targetOffset: number,
     bytes: number,
   ): void;
+  copyBufferToTexture(
+    source: GPUTexelCopyBufferInfo,
+    target: GPUTexelCopyTextureInfo,
+    size: readonly [number, number],
+  ): void;
   beginComputePass(descriptor?: GPUComputePassDescriptor): PassCommands;
 }
 
@@ -41,6 +46,10 @@ export class PacedCommands implements Commands {
 
   copyBufferToBuffer(...copy: Parameters<Commands['copyBufferToBuffer']>): void {
     this.#current().copyBufferToBuffer(...copy);
+  }
+
+  copyBufferToTexture(...copy: Parameters<Commands['copyBufferToTexture']>): void {
+    this.#current().copyBufferToTexture(...copy);
   }
 
   beginComputePass(descriptor?: GPUComputePassDescriptor): PassCommands {

@@ -12,6 +12,8 @@ export interface AdapterSummary {
   readonly kind: 'gpu' | 'software';
   readonly subgroupMinSize: number;
   readonly subgroupMaxSize: number;
+  /** Kernels may read storage textures. */
+  readonly storageTextureReads: boolean;
 }
 
 export interface ContextOptions {
@@ -156,7 +158,8 @@ export async function openContext(gpu: GPU, options: ContextOptions = {}): Promi
       requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
     }),
   );
-  return new GpuContext(device, summarise(adapter.info), options);
+  const reads = gpu.wgslLanguageFeatures.has('readonly_and_readwrite_storage_textures');
+  return new GpuContext(device, { ...summarise(adapter.info), storageTextureReads: reads }, options);
 }
 
 /** What `work` did, without throwing. */
@@ -168,7 +171,7 @@ async function settle<T>(work: () => T | Promise<T>): Promise<{ value: T } | { r
   }
 }
 
-function summarise(info: GPUAdapterInfo): AdapterSummary {
+function summarise(info: GPUAdapterInfo): Omit<AdapterSummary, 'storageTextureReads'> {
   const description = info.description || info.device || [info.vendor, info.architecture].join(' ').trim();
   const text = `${description} ${info.vendor} ${info.architecture} ${info.device}`;
   const software = info.isFallbackAdapter === true || SOFTWARE.test(text);

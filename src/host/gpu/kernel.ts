@@ -1,8 +1,12 @@
 import type { CompiledKernel } from './context.ts';
 import { ShaderCompileError, toTypedError } from './errors.ts';
+import { TEXEL_ROW } from './texels.ts';
 
-/** How a kernel uses one tensor. `uniform` tensors are read at indices equal for all threads, or seldom: GPUs have a path for that. */
-export type Access = 'read' | 'readWrite' | 'uniform';
+/**
+ * How a kernel uses one tensor. `uniform` tensors are read at indices equal for all threads, or seldom: GPUs have a path for
+ * that. Of `texels` the kernel reads the copy in a texture; it gets the constant TEXEL_ROW.
+ */
+export type Access = 'read' | 'readWrite' | 'uniform' | 'texels';
 
 /** One field of a kernel's uniform `Params`, in declaration order. */
 export type ParamType = 'u32' | 'f32';
@@ -25,10 +29,11 @@ export interface Kernel {
 /** Sizes of private arrays and choices made at compile time: they become `const NAME: u32 = value;` lines. */
 export type KernelConstants = Readonly<Record<string, number>>;
 
-const BUFFER_TYPES: Record<Access, GPUBufferBindingType> = {
-  read: 'read-only-storage',
-  readWrite: 'storage',
-  uniform: 'uniform',
+const LAYOUTS: Record<Access, Pick<GPUBindGroupLayoutEntry, 'buffer' | 'storageTexture'>> = {
+  read: { buffer: { type: 'read-only-storage' } },
+  readWrite: { buffer: { type: 'storage' } },
+  uniform: { buffer: { type: 'uniform' } },
+  texels: { storageTexture: { access: 'read-only', format: 'rgba32float' } },
 };
 
 /** The text handed to the compiler: extensions, constants, libraries, then the kernel's own file. */
@@ -36,7 +41,8 @@ export function kernelSource(
   kernel: Kernel,
   constants: KernelConstants,
 ): { text: string; firstLine: number } {
-  const prelude = Object.entries(constants).map(([name, value]) => `const ${name}: u32 = ${value >>> 0};`);
+  const given = Object.values(kernel.tensors).includes('texels') ? { TEXEL_ROW, ...constants } : constants;
+  const prelude = Object.entries(given).map(([name, value]) => `const ${name}: u32 = ${value >>> 0};`);
   const enables = (kernel.enables ?? []).map((name) => `enable ${name};`);
   const before = [...enables, ...prelude, ...(kernel.libraries ?? [])].join('\n');
   const head = before === '' ? '' : `${before}\n`;
@@ -59,7 +65,7 @@ export async function compileKernel(
     entries: Object.values(kernel.tensors).map((access, binding) => ({
       binding,
       visibility: GPUShaderStage.COMPUTE,
-      buffer: { type: BUFFER_TYPES[access] },
+      ...LAYOUTS[access],
     })),
   });
   const hasParams = Object.keys(kernel.params).length > 0;

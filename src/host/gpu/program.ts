@@ -3,6 +3,7 @@ import type { CompiledKernel, GpuContext } from './context.ts';
 import { LimitError } from './errors.ts';
 import type { Kernel, KernelConstants } from './kernel.ts';
 import { BINDING_ALIGNMENT, type Tensor } from './tensor.ts';
+import { Texels } from './texels.ts';
 
 /** One dispatch: which kernel, on what, with which numbers, over how many workgroups. */
 export interface Dispatch {
@@ -22,7 +23,7 @@ interface KernelStep {
 interface CopyStep {
   readonly type: 'copy';
   readonly source: Tensor;
-  readonly target: Tensor;
+  readonly target: Tensor | Texels;
 }
 
 interface ReadyStep {
@@ -42,6 +43,8 @@ export class Program {
   readonly label: string;
   readonly #context: GpuContext;
   readonly #steps: (KernelStep | CopyStep)[] = [];
+  /** Which tensor's values every texture holds at this place of the program. */
+  readonly #held = new Map<Texels, Tensor>();
   #paramsBytes = 0;
   #ready: (ReadyStep | CopyStep)[] | undefined;
 
@@ -72,8 +75,35 @@ export class Program {
         'use fewer tasks at once or a smaller model',
       );
     }
+    this.#refreshTexels(kernel, dispatch);
     this.#steps.push({ type: 'kernel', kernel, dispatch, paramsOffset: this.#paramsBytes });
     if (Object.keys(kernel.params).length > 0) this.#paramsBytes += BINDING_ALIGNMENT;
+    for (const [name, access] of Object.entries(kernel.tensors)) {
+      const tensor = dispatch.tensors[name];
+      if (access === 'readWrite' && tensor) this.#forget(tensor);
+    }
+  }
+
+  /** Copies what a kernel reads as texels, unless the texture holds it already. */
+  #refreshTexels(kernel: Kernel, dispatch: Dispatch): void {
+    const used = new Map<Texels, Tensor>();
+    for (const [name, access] of Object.entries(kernel.tensors)) {
+      const tensor = dispatch.tensors[name];
+      if (access !== 'texels' || !tensor) continue;
+      const texels = texelsOf(tensor);
+      if (used.has(texels) && used.get(texels) !== tensor) {
+        throw new RangeError(`kernel ${kernel.name} reads two tensors that share texels ${texels.label}`);
+      }
+      used.set(texels, tensor);
+      if (this.#held.get(texels) === tensor) continue;
+      this.#steps.push({ type: 'copy', source: tensor, target: texels });
+      this.#held.set(texels, tensor);
+    }
+  }
+
+  /** A tensor is written: copies of it, or of what it is a part of, are out of date. */
+  #forget({ root }: Tensor): void {
+    for (const [texels, tensor] of this.#held) if (tensor.root === root) this.#held.delete(texels);
   }
 
   /** Appends a copy of one tensor's contents into another of the same length. */
@@ -84,6 +114,7 @@ export class Program {
       );
     }
     this.#steps.push({ type: 'copy', source, target });
+    this.#forget(target);
   }
 
   /** Compiles all kernels side by side, uploads the params, makes the bind groups. Tensors must be allocated. */
@@ -134,7 +165,8 @@ export class Program {
     const entries = Object.keys(kernel.tensors).map((name, binding) => {
       const tensor = dispatch.tensors[name];
       if (!tensor) throw new RangeError(`kernel ${kernel.name}: tensor ${name} is missing`);
-      return { binding, resource: tensor.binding() };
+      const texels = kernel.tensors[name] === 'texels' ? texelsOf(tensor) : undefined;
+      return { binding, resource: texels ? texels.texture.createView() : tensor.binding() };
     });
     const layout = compiled.tensorLayout;
     const hasParams = Object.keys(kernel.params).length > 0;
@@ -197,7 +229,16 @@ function encodeDispatch(pass: PassCommands, step: ReadyStep): void {
   pass.dispatchWorkgroups(...step.workgroups);
 }
 
+function texelsOf(tensor: Tensor): Texels {
+  if (!tensor.texels) throw new RangeError(`${tensor.label} is read as texels, and has none`);
+  return tensor.texels;
+}
+
 function encodeCopy(encoder: Commands, { source, target }: CopyStep): void {
+  if (target instanceof Texels) {
+    target.encodeCopy(encoder, source.buffer, source.offsetBytes, source.bytes);
+    return;
+  }
   encoder.copyBufferToBuffer(
     source.buffer,
     source.offsetBytes,

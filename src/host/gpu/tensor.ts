@@ -1,6 +1,7 @@
 import { CoordwiseError } from '../errors.ts';
 import type { GpuContext } from './context.ts';
 import { LimitError } from './errors.ts';
+import { Texels } from './texels.ts';
 
 export type DType = 'f32' | 'u32';
 
@@ -18,6 +19,7 @@ export class Tensor {
   readonly offsetBytes: number;
   readonly #root: Tensor | undefined;
   #buffer: GPUBuffer | undefined;
+  #texels: Texels | undefined;
 
   constructor(
     label: string,
@@ -60,6 +62,24 @@ export class Tensor {
     this.#buffer = buffer;
   }
 
+  /** Whose buffer this is a part of: itself, where it is no view. */
+  get root(): Tensor {
+    return this.#root ?? this;
+  }
+
+  /** Where kernels that read it as `texels` find a copy; programs bring it up to date. */
+  get texels(): Texels | undefined {
+    return this.#texels;
+  }
+
+  /** Tensors may share texels, if no kernel reads two of them at once. */
+  useTexels(texels: Texels): void {
+    if (16 * texels.length < this.bytes) {
+      throw new RangeError(`texels ${texels.label} have no room for ${this.label}`);
+    }
+    this.#texels = texels;
+  }
+
   /** A part of this tensor as a tensor of its own; `offset` in elements, a multiple of 64. */
   view(label: string, offset: number, shape: readonly number[]): Tensor {
     const part = new Tensor(label, shape, this.dtype, this.#root ?? this, this.offsetBytes + offset * 4);
@@ -84,7 +104,8 @@ export function wrapBuffer(label: string, buffer: GPUBuffer, shape: readonly num
 export class TensorPool {
   readonly context: GpuContext;
   readonly #tensors: Tensor[] = [];
-  readonly #buffers: GPUBuffer[] = [];
+  readonly #texels: Texels[] = [];
+  readonly #resources: { destroy(): void }[] = [];
   #allocated = false;
 
   constructor(context: GpuContext) {
@@ -99,9 +120,18 @@ export class TensorPool {
     return tensor;
   }
 
+  /** Plans a texture for copies of tensors of up to `length` vec4f. */
+  texels(label: string, length: number): Texels {
+    if (this.#allocated) throw new RangeError(`texels ${label} were planned after the pool was allocated`);
+    const texels = new Texels(label, length);
+    this.#texels.push(texels);
+    return texels;
+  }
+
   /** Bytes that `allocate` will take. */
   get bytes(): number {
-    return this.#tensors.reduce((sum, tensor) => sum + padded(tensor.bytes), 0);
+    const inTexels = this.#texels.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#tensors.reduce((sum, tensor) => sum + padded(tensor.bytes), inTexels);
   }
 
   /**
@@ -121,6 +151,15 @@ export class TensorPool {
         );
       }
     }
+    for (const { label, rows } of this.#texels) {
+      const most = device.limits.maxTextureDimension2D;
+      if (rows > most) {
+        throw new LimitError(
+          `the texture for ${label} needs ${rows} rows, and this adapter allows ${most} (maxTextureDimension2D)`,
+          'use fewer tasks at once or a smaller model',
+        );
+      }
+    }
     this.#allocated = true;
     const usage =
       GPUBufferUsage.STORAGE | GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
@@ -128,9 +167,10 @@ export class TensorPool {
       await this.context.guarded('allocating memory', () => {
         for (const tensor of this.#tensors) {
           const buffer = device.createBuffer({ label: tensor.label, size: padded(tensor.bytes), usage });
-          this.#buffers.push(buffer);
+          this.#resources.push(buffer);
           tensor.attach(buffer);
         }
+        for (const texels of this.#texels) this.#resources.push(texels.allocate(device));
       });
     } catch (error) {
       this.destroy();
@@ -140,8 +180,8 @@ export class TensorPool {
 
   /** Gives the memory back. */
   destroy(): void {
-    for (const buffer of this.#buffers) buffer.destroy();
-    this.#buffers.length = 0;
+    for (const resource of this.#resources) resource.destroy();
+    this.#resources.length = 0;
   }
 }
 

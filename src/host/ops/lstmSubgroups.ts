@@ -1,5 +1,6 @@
 import cellCode from '../../shaders/lib/lstmCell.wgsl?raw';
 import unitsCode from '../../shaders/lib/lstmUnits.wgsl?raw';
+import texelsCode from '../../shaders/lib/texels.wgsl?raw';
 import backwardGatesCode from '../../shaders/lstm/backwardGatesSubgroups.wgsl?raw';
 import backwardInputsCode from '../../shaders/lstm/backwardInputsSubgroups.wgsl?raw';
 import backwardWeightsCode from '../../shaders/lstm/backwardWeightsSubgroups.wgsl?raw';
@@ -29,21 +30,28 @@ const MOST_GROUPS = 3;
 export const lstmForwardSubgroupsKernel: Kernel = {
   name: 'lstm/forwardSubgroups',
   code: forwardCode,
-  libraries: [cellCode, unitsCode],
+  libraries: [cellCode, texelsCode, unitsCode],
   enables: ['subgroups'],
-  tensors: { weights: 'uniform', x: 'read', hPrev: 'read', cPrev: 'read', h: 'readWrite', c: 'readWrite' },
+  tensors: {
+    weights: 'uniform',
+    x: 'texels',
+    hPrev: 'texels',
+    cPrev: 'read',
+    h: 'readWrite',
+    c: 'readWrite',
+  },
   params: { mp4: 'u32', length: 'u32' },
 };
 
 export const lstmBackwardGatesSubgroupsKernel: Kernel = {
   name: 'lstm/backwardGatesSubgroups',
   code: backwardGatesCode,
-  libraries: [cellCode, unitsCode],
+  libraries: [cellCode, texelsCode, unitsCode],
   enables: ['subgroups'],
   tensors: {
     weights: 'uniform',
-    x: 'read',
-    hPrev: 'read',
+    x: 'texels',
+    hPrev: 'texels',
     cPrev: 'read',
     dh: 'read',
     dc: 'readWrite',
@@ -71,8 +79,9 @@ export const lstmBackwardInputsSubgroupsKernel: Kernel = {
 export const lstmBackwardWeightsSubgroupsKernel: Kernel = {
   name: 'lstm/backwardWeightsSubgroups',
   code: backwardWeightsCode,
+  libraries: [texelsCode],
   enables: ['subgroups'],
-  tensors: { x: 'read', hPrev: 'read', dGates: 'read', partials: 'readWrite' },
+  tensors: { x: 'texels', hPrev: 'texels', dGates: 'read', partials: 'readWrite' },
   params: { mp4: 'u32', chunks: 'u32', length: 'u32', accumulate: 'u32', inputs: 'u32', hidden: 'u32' },
 };
 

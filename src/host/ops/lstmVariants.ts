@@ -1,4 +1,5 @@
 import type { GpuContext } from '../gpu/context.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import type { LstmSizes } from './lstmSizes.ts';
 
 /**
@@ -20,7 +21,24 @@ const MOST_ROWS = 24;
  * `context.subgroupLanes` is 0 where the caller of `openContext` asked for no subgroups.
  */
 export function lstmVariant({ adapter, subgroupLanes }: LstmChoice): LstmVariant {
-  return adapter.kind === 'software' && subgroupLanes === LANES ? 'subgroups' : 'plain';
+  const gains = adapter.kind === 'software' && subgroupLanes === LANES && adapter.storageTextureReads;
+  return gains ? 'subgroups' : 'plain';
+}
+
+/**
+ * Gives the slots of a ring of inputs or states the texels from which the subgroup kernels read them; the plain kernels read
+ * the tensors. `alive` slots in a row are read at the same step.
+ */
+export function planLstmTexels(pool: TensorPool, ring: readonly Tensor[], alive: 1 | 2): void {
+  const [first] = ring;
+  if (!first || lstmVariant(pool.context) !== 'subgroups') return;
+  const texels = Array.from({ length: alive }, (_, i) =>
+    pool.texels(`${first.label} as texels, ${i}`, first.length / 4),
+  );
+  for (const [slot, tensor] of ring.entries()) {
+    const own = texels[slot % alive];
+    if (own) tensor.useTexels(own);
+  }
 }
 
 /** What the choice depends on. */

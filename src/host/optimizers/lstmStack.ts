@@ -10,6 +10,7 @@ import {
   recordLstmForward,
   recordLstmGates,
 } from '../ops/lstm.ts';
+import { planLstmTexels } from '../ops/lstmVariants.ts';
 import { recordFill } from '../ops/vector.ts';
 import { type LstmBlock, lstmBlock } from './lstmBlock.ts';
 import { alignedLength } from './namedBlocks.ts';
@@ -73,7 +74,13 @@ export interface LstmStack {
   backward(partials: Tensor): StackBackward;
 }
 
-export function bindStack(binding: Binding, layout: StackLayout, phi: Tensor): LstmStack {
+/** @param inputs every tensor that will be the stack's input x */
+export function bindStack(
+  binding: Binding,
+  layout: StackLayout,
+  phi: Tensor,
+  inputs: readonly Tensor[],
+): LstmStack {
   const { pool, coordinates, steps, training } = binding;
   const { mp4 } = coordinates;
   const { layers, window } = layout;
@@ -86,6 +93,9 @@ export function bindStack(binding: Binding, layout: StackLayout, phi: Tensor): L
     h: ring(`${name} h`, hidden),
     c: ring(`${name} c`, hidden),
   }));
+  if (layers.length > 0) planLstmTexels(pool, inputs, 1);
+  // A layer's h is read as what its next step starts from and, one slot further, as the input of the layer above.
+  for (const [layer, { h }] of states.entries()) planLstmTexels(pool, h, layer < layers.length - 1 ? 2 : 1);
   const weights = layers.map((block) => phi.view(block.name, block.offset, [phi.length - block.offset]));
   const below = (layer: number, step: number, x: Tensor) =>
     layer === 0 ? x : pick(pick(states, layer - 1).h, step + 1);

@@ -2,9 +2,9 @@
 // coordinates, shared by lstm/forwardSubgroups and lstm/backwardGatesSubgroups: z as in lib/lstmGates.wgsl, bit for bit.
 // A lane keeps its unit's weights in registers; one load brings 8 rows of inputs, a row a lane, and subgroupBroadcast
 // hands them round. Nothing but the place is carried from one pass of the loop to the next.
-// Needs lib/lstmCell.wgsl. The including file declares: const INPUTS and HIDDEN (sizes, 1 to 24), WEIGHTS (vec4f in the
+// Needs lib/lstmCell.wgsl and lib/texels.wgsl. The including file declares: const INPUTS and HIDDEN (sizes, 1 to 24), WEIGHTS (vec4f in the
 // weights' binding); `weights` [HIDDEN, INPUTS + HIDDEN + 1]; `x` [INPUTS, mp4] and `hPrev` [HIDDEN, mp4]; `params`
-// with mp4. All of it is vec4f. Invocation i of a workgroup must be lane i % 8.
+// with mp4. All of it is vec4f, x and hPrev as texels. Invocation i of a workgroup must be lane i % 8.
 // Source: torch.nn.LSTMCell.
 
 const LANES = 8u;
@@ -62,8 +62,8 @@ fn eightRows(to: mat4x4f, rows: vec4f, e: Eight, count: u32) -> mat4x4f {
   return z;
 }
 
-fn xOf(k: u32, n: u32) -> vec4f { return x[min(k, INPUTS - 1u) * params.mp4 + n]; }
-fn hOf(k: u32, n: u32) -> vec4f { return hPrev[min(k, HIDDEN - 1u) * params.mp4 + n]; }
+fn xOf(k: u32, n: u32) -> vec4f { return textureLoad(x, texel(min(k, INPUTS - 1u) * params.mp4 + n)); }
+fn hOf(k: u32, n: u32) -> vec4f { return textureLoad(hPrev, texel(min(k, HIDDEN - 1u) * params.mp4 + n)); }
 
 fn unitGates(w: UnitWeights, lane: u32, n: u32) -> mat4x4f {
   var z = eightRows(w.bias, xOf(lane, n), w.x0, X0);

@@ -7,8 +7,8 @@
 struct Params { mp4: u32, length: u32 }
 
 @group(0) @binding(0) var<uniform> weights: array<vec4f, WEIGHTS>;
-@group(0) @binding(1) var<storage, read> x: array<vec4f>;
-@group(0) @binding(2) var<storage, read> hPrev: array<vec4f>;
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var hPrev: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read> cPrev: array<vec4f>;
 @group(0) @binding(4) var<storage, read> dh: array<vec4f>;
 @group(0) @binding(5) var<storage, read_write> dc: array<vec4f>;

@@ -8,8 +8,8 @@
 
 struct Params { mp4: u32, chunks: u32, length: u32, accumulate: u32, inputs: u32, hidden: u32 }
 
-@group(0) @binding(0) var<storage, read> x: array<vec4f>;
-@group(0) @binding(1) var<storage, read> hPrev: array<vec4f>;
+@group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(1) var hPrev: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var<storage, read> dGates: array<vec4f>;
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
@@ -20,8 +20,8 @@ const TILE = 4u;
 // Of one lane: its rows of the inputs, or what it sums for them, one component a gate.
 struct Rows { x0: vec4f, x1: vec4f, x2: vec4f, h0: vec4f, h1: vec4f, h2: vec4f, bias: vec4f }
 
-fn xOf(k: u32, n: u32) -> vec4f { return x[min(k, params.inputs - 1u) * params.mp4 + n]; }
-fn hOf(k: u32, n: u32) -> vec4f { return hPrev[min(k, params.hidden - 1u) * params.mp4 + n]; }
+fn xOf(k: u32, n: u32) -> vec4f { return textureLoad(x, texel(min(k, params.inputs - 1u) * params.mp4 + n)); }
+fn hOf(k: u32, n: u32) -> vec4f { return textureLoad(hPrev, texel(min(k, params.hidden - 1u) * params.mp4 + n)); }
 
 // The gates of the unit in lanes 0 to 3, and of that in lanes 4 to 7.
 fn lower(d: vec4f) -> mat4x4f {

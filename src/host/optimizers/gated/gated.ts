@@ -4,6 +4,7 @@ import { coordinateTensor } from '../../ops/coordinates.ts';
 import { type GatedSizes, gatedStateRows, recordGatedForward, recordGatedReset } from '../../ops/gated.ts';
 import { recordGatedInputs } from '../../ops/gatedInputs.ts';
 import { recordLstmForward } from '../../ops/lstm.ts';
+import { planLstmTexels } from '../../ops/lstmVariants.ts';
 import { recordFill } from '../../ops/vector.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
@@ -110,6 +111,7 @@ function planTensors(
   const stateSlots = training ? steps + 1 : 2;
   const u = features > 0 ? ring('u', inputs, training ? steps : 1) : [];
   const h = controller ? ring('controller h', controller.hidden, stateSlots) : [];
+  if (controller) for (const read of [u, h]) planLstmTexels(pool, read, 1);
   return {
     weights: phi,
     gateWeights: phi.view('gates', gateBlock.offset, [gateBlock.length]),

@@ -55,7 +55,7 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
   const u = Array.from({ length: training ? steps : 1 }, (_, slot) =>
     coordinateTensor(pool, `u ${slot}`, coordinates, features),
   );
-  const stack = bindStack(binding, layout.stack, phi);
+  const stack = bindStack(binding, layout.stack, phi, u);
   const output = phi.view('output', layout.output.offset, [layout.output.length]);
   const outputSizes = { hidden: layout.output.inputs, mp4, scale: settings.outputScale };
   const input = (step: number) => pick(u, step);

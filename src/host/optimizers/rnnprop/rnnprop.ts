@@ -62,7 +62,7 @@ function bindRnnprop(
   const u = ring('u', training ? steps : 1, MOVING_FEATURES);
   /** Output of the ELU layer; made again from u on the way back. */
   const x = plan('input layer', layout.input.hidden);
-  const stack = bindStack(binding, layout.stack, phi);
+  const stack = bindStack(binding, layout.stack, phi, [x]);
   const input = phi.view('input layer', 0, [layout.input.length]);
   const output = phi.view('output', layout.output.offset, [layout.output.length]);
   const inputSizes = { hidden: layout.input.hidden, mp4 };
