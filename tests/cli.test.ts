@@ -12,6 +12,7 @@ import {
   taskOptions,
   trainOptions,
   trainRunOptions,
+  transferOptions,
 } from '../src/cli/options.ts';
 import { decodeSafeTensors, encodeSafeTensors } from '../src/host/io/safetensors.ts';
 import { cliForThisFile, complaint, inTurns } from './support/cliProcess.ts';
@@ -36,6 +37,7 @@ describe('--help', () => {
       train: { ...trainRunOptions, ...taskOptions, ...trainOptions },
       evaluate: { ...evaluateOptions, ...taskOptions },
       reproduce: reproduceOptions,
+      transfer: transferOptions,
       diagnose: diagnoseOptions,
       gradient: gradientOptions,
       info: commonOptions,

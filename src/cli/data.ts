@@ -34,3 +34,19 @@ export async function loadTaskData(task: TaskConfig): Promise<TaskData | undefin
     }
   }
 }
+
+/** Loads each task's data once. */
+export type DataOf = (task: TaskConfig) => Promise<TaskData | undefined>;
+
+export function dataLoader(): DataOf {
+  const loaded = new Map<string, Promise<TaskData | undefined>>();
+  return (task) => {
+    const key =
+      task.kind === 'images' || task.kind === 'glyphs'
+        ? [task.kind, 'dataset' in task ? task.dataset : task.turned, task.resolution].join()
+        : task.kind;
+    const known = loaded.get(key) ?? loadTaskData(task);
+    loaded.set(key, known);
+    return known;
+  };
+}

@@ -16,11 +16,13 @@ import {
   taskOverrides,
   trainOptions,
   trainRunOptions,
+  transferOptions,
   type Values,
 } from './options.ts';
 import { VERSION } from './reporting.ts';
 import { reproduce } from './reproduce/reproduce.ts';
 import { train } from './train.ts';
+import { transfer } from './transfer/transfer.ts';
 import { refuseEmptyNumbers, report, usageError, watchOutput } from './usage.ts';
 
 const EPILOGUE = [
@@ -115,6 +117,21 @@ function parser(args: readonly string[]): Argv {
           .example('$0 reproduce quadratics', 'the figure of 2016, from scratch')
           .example('$0 reproduce mnist --pretrained', 'with the weights that come with the package'),
       handler((values) => reproduce(positional(values, 'recipe') ?? '', values)),
+    )
+    .command(
+      'transfer <weights..>',
+      'run trained weights on networks, data and horizons they were not trained on, beside tuned Adam',
+      (y) =>
+        y
+          .positional('weights', {
+            type: 'string',
+            array: true,
+            describe: 'weights files or run folders; cells differ from what the first was trained on',
+          })
+          .options(transferOptions)
+          .example('$0 transfer runs/a runs/b', 'two trainings side by side, all axes')
+          .example('$0 transfer runs/a --axes width=10:80,activation=relu', 'a part of the matrix'),
+      handler((values) => transfer(([] as unknown[]).concat(values['weights'] ?? []).map(String), values)),
     )
     .command(
       'diagnose <run>',

@@ -8,7 +8,16 @@ export type Values = Readonly<Record<string, unknown>>;
 type OptionTable = Readonly<Record<string, Options>>;
 
 export const TASK_NAMES = ['quadratic', 'mnist', 'fashion-mnist', 'convnet', 'few-shot'] as const;
-export const COMMANDS = ['demo', 'train', 'evaluate', 'reproduce', 'diagnose', 'gradient', 'info'] as const;
+export const COMMANDS = [
+  'demo',
+  'train',
+  'evaluate',
+  'reproduce',
+  'transfer',
+  'diagnose',
+  'gradient',
+  'info',
+] as const;
 
 const numeric = { type: 'number', requiresArg: true } as const;
 const text = { type: 'string', requiresArg: true } as const;
@@ -254,6 +263,29 @@ export const reproduceOptions = {
   },
 } as const satisfies OptionTable;
 
+/** Options of `transfer`. */
+export const transferOptions = {
+  ...commonOptions,
+  axes: {
+    ...text,
+    describe:
+      'what differs from the training, separated by commas: width, depth, activation, dataset, batch, horizon; values after =, such as width=10:80,activation=relu (default all, with their usual values)',
+  },
+  tasks: { ...numeric, describe: 'held-out tasks of every cell (default 50)' },
+  'tuning-tasks': { ...numeric, describe: 'tasks that Adam is tuned on in every cell (default 8)' },
+  seed: { ...numeric, describe: 'seed of the task lists (default: as trained)' },
+  theta0: {
+    type: 'boolean',
+    default: true,
+    describe: 'start from the learned theta_0 where the weights have one; --no-theta0 leaves it out',
+  },
+  out: {
+    ...text,
+    describe:
+      'folder for report.html and results.json; what is finished in it is kept (default runs/transfer)',
+  },
+} as const satisfies OptionTable;
+
 /** Options of `diagnose`. */
 export const diagnoseOptions = {
   ...commonOptions,
@@ -288,6 +320,7 @@ export const OPTION_NAMES: Readonly<Record<(typeof COMMANDS)[number], readonly s
   train: [...Object.keys(trainRunOptions), ...Object.keys(taskOptions), ...Object.keys(trainOptions)],
   evaluate: [...Object.keys(evaluateOptions), ...Object.keys(taskOptions)],
   reproduce: Object.keys(reproduceOptions),
+  transfer: Object.keys(transferOptions),
   diagnose: Object.keys(diagnoseOptions),
   gradient: Object.keys(gradientOptions),
   info: Object.keys(commonOptions),
@@ -302,6 +335,7 @@ export const NUMBER_OPTIONS: ReadonlySet<string> = new Set(
     trainOptions,
     evaluateOptions,
     reproduceOptions,
+    transferOptions,
     gradientOptions,
   ].flatMap((options: OptionTable) =>
     Object.keys(options).filter((name) => options[name]?.type === 'number'),

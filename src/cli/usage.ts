@@ -32,6 +32,7 @@ export function usageError(message: string, args: readonly string[]): UsageError
       gradient: 'a case file',
       diagnose: 'a run folder',
       reproduce: 'a recipe',
+      transfer: 'weights files or run folders',
     };
     const what = (command && missing[command]) ?? 'a weights file or a run folder';
     return new UsageError(`${command ?? 'the command'} needs ${what}`, remedy);

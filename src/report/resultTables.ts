@@ -1,3 +1,4 @@
+import { columnName } from './columnName.ts';
 import { formatCount, formatDiverged, formatLoss, formatPercent } from './format.ts';
 import type { CheckResult, LearnedFacts, ResultRow, TestResult, TransferResult } from './results.ts';
 
@@ -98,7 +99,7 @@ export function transferTable({ columns, rows }: TransferResult): TextTable {
   return {
     heads: ['cell', 'tuned Adam', ...rows.map(({ label }) => label)],
     rows: columns.map((column, index) => [
-      column.axis === 'trained' ? column.value : `${column.axis} ${column.value}`,
+      columnName(column),
       text(column.adam.final),
       ...rows.map(({ cells }) => {
         const cell = cells[index];

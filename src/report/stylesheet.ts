@@ -54,7 +54,7 @@ th, td { padding: 0.55rem 0 0.55rem 1.5rem; text-align: right; vertical-align: b
   font-weight: 400; }
 th:first-child, td:first-child { text-align: left; padding-left: 0; }
 th.text, td.text { text-align: left; }
-td.text { white-space: normal; min-width: 9rem; }
+td.text, tbody th.text { white-space: normal; min-width: 9rem; }
 thead th { color: var(--muted); font-size: 0.8125rem; border-bottom: 1px solid var(--axis); vertical-align: bottom; }
 tbody tr + tr > * { border-top: 1px solid var(--line); }
 tbody tr:last-child > * { border-bottom: 1px solid var(--axis); }

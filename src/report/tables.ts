@@ -118,16 +118,23 @@ export function definitions(pairs: readonly (readonly [string, string])[]): stri
   return `<dl>${items.join('\n')}</dl>`;
 }
 
-/** Texts in rows and columns; the first column names the rows. */
+/** Characters from which on a text may break into lines. */
+const LONG = 24;
+
+/** Texts in rows and columns; the first column names the rows. Columns of long texts are set as prose. */
 export function plainTable(
   heads: readonly string[],
   rows: readonly (readonly string[])[],
   label: string,
 ): string {
-  const lines = rows.map(([name = '', ...texts]) =>
-    row([header(escapeMarkup(name), 'row'), ...texts.map(cell)], ''),
-  );
-  const names = heads.map((head) => header(escapeMarkup(head), 'col'));
+  const isLong = heads.map((_, index) => rows.some((texts) => (texts[index] ?? '').length > LONG));
+  const lines = rows.map(([name = '', ...texts]) => {
+    const cells = texts.map((text, index) =>
+      isLong[index + 1] ? `<td class="text">${escapeMarkup(text)}</td>` : cell(text),
+    );
+    return row([header(escapeMarkup(name), 'row', isLong[0] ? 'text' : ''), ...cells], '');
+  });
+  const names = heads.map((head, index) => header(escapeMarkup(head), 'col', isLong[index] ? 'text' : ''));
   return table(names, lines, '', label);
 }
 

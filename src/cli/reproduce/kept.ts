@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
@@ -38,6 +39,11 @@ const keptSchema = z.object({
   }),
   tuned: z.object({ ...setting, trials: z.array(z.object({ ...setting, score: number })) }).exactOptional(),
 });
+
+/** Tells weights apart. */
+export function digestOf(phi: Float32Array): string {
+  return createHash('sha256').update(phi).digest('hex').slice(0, 16);
+}
 
 /**
  * Keeps what was measured of a comparison in files of a folder, `<test>.<label>.kept.json`. What was measured on

@@ -8,6 +8,7 @@ import { countReached } from '../../report/results.ts';
 import { checksTable, rowsTable, type TextTable } from '../../report/resultTables.ts';
 import { textTable } from '../../report/terminal.ts';
 import { compare } from '../compare.ts';
+import { type DataOf, dataLoader } from '../data.ts';
 import { gatesOfRun, saveGates } from '../gates.ts';
 import type { Values } from '../options.ts';
 import { Output } from '../output.ts';
@@ -21,8 +22,6 @@ import { keptIn } from './kept.ts';
 import { loadRecipe, type Recipe, type RecipeTest, testIdentity } from './recipe.ts';
 import { contestantsOf, resultRow, tableSteps } from './rows.ts';
 import {
-  type DataOf,
-  dataLoader,
   describeSeeds,
   descriptionOf,
   ensureTrained,

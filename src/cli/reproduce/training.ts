@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -6,7 +5,6 @@ import {
   createLearned,
   type GpuContext,
   parseStoredConfig,
-  type TaskData,
   TensorPool,
   type TrainConfig,
   trainSchema,
@@ -17,12 +15,13 @@ import type { SeedFacts } from '../../report/results.ts';
 import { formatCount, formatSeconds } from '../../report/terminal.ts';
 import type { Learned } from '../contenders.ts';
 import { learnedOf } from '../contenders.ts';
-import { loadTaskData } from '../data.ts';
+import type { DataOf } from '../data.ts';
 import type { Output } from '../output.ts';
 import { readSessions } from '../sessions.ts';
 import { shippedWeights } from '../shipped.ts';
 import { phiOf, trainRun } from '../trainRun.ts';
 import { readWeights } from '../weights.ts';
+import { digestOf } from './kept.ts';
 import type { Training } from './recipe.ts';
 
 /** Trained weights of one meta-seed, ready to be compared. */
@@ -38,22 +37,6 @@ export interface TrainedSeed {
 
 /** A training was stopped by Ctrl-C: what is done is kept. */
 export class Interrupted extends Error {}
-
-/** Loads each task's data once. */
-export type DataOf = (task: TrainConfig['task']) => Promise<TaskData | undefined>;
-
-export function dataLoader(): DataOf {
-  const loaded = new Map<string, Promise<TaskData | undefined>>();
-  return (task) => {
-    const key =
-      task.kind === 'images' || task.kind === 'glyphs'
-        ? [task.kind, 'dataset' in task ? task.dataset : task.turned, task.resolution].join()
-        : task.kind;
-    const known = loaded.get(key) ?? loadTaskData(task);
-    loaded.set(key, known);
-    return known;
-  };
-}
 
 /** Where the runs of a training lie below the folder of all reproductions. */
 export function runPath(base: string, training: Training, seed: number): string {
@@ -137,8 +120,7 @@ function trainedSeed(
 ): TrainedSeed {
   const phi = phiOf(context, file, source);
   const learned = learnedOf(file.optimizer, phi, file.training, `${training.name}, seed ${seed}`);
-  const digest = createHash('sha256').update(phi).digest('hex').slice(0, 16);
-  return { training, learned, file, facts, pretrained, digest };
+  return { training, learned, file, facts, pretrained, digest: digestOf(phi) };
 }
 
 /** What a learned optimizer is, in words. */
