@@ -68,7 +68,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   'src/host/gpu': { values: ['src/host/errors.ts'] },
   'src/host/data': { values: ['src/host/errors.ts'] },
   'src/host/ops': { values: ['src/host/gpu', 'src/shaders', 'src/host/errors.ts'] },
-  // The one schema of all settings; names of activations, gates and groupings, and defaults of networks and of the gated family,
+  // The one schema of all settings; names of activations, gates, groupings and teachers, and defaults of networks and of the gated family,
   // are their owners'.
   'src/host/config.ts': {
     values: [
@@ -76,6 +76,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'src/host/optimizees/layers/settings.ts',
       'src/host/optimizers/gated/settings.ts',
       'src/host/optimizers/grouped/settings.ts',
+      'src/host/optimizers/teachers.ts',
       'src/host/errors.ts',
       'src/host/settingProblem.ts',
     ],

@@ -1,5 +1,5 @@
 import type { Options } from 'yargs';
-import { ACTIVATIONS, NETWORKS } from '../host/index.ts';
+import { ACTIVATIONS, NETWORKS, TEACHERS } from '../host/index.ts';
 import { ADAPTER_CHOICES } from '../node/index.ts';
 
 /** Values as the parser hands them over. */
@@ -155,6 +155,15 @@ export const trainOptions = {
   'stage-patience': {
     ...numeric,
     describe: 'curriculum: validations without a better one that end a stage early (default 5)',
+  },
+  imitate: {
+    ...text,
+    describe: `imitate a hand-designed optimizer in a share of the episodes: ${TEACHERS.join(', ')} (default: none)`,
+  },
+  'imitation-ratio': { ...numeric, describe: 'imitate: that share, 0.1 to 0.3 in the papers (default 0.2)' },
+  'imitation-learning-rate': {
+    ...numeric,
+    describe: 'imitate: learning rate of the imitated optimizer (default 0.01, sgd 0.1)',
   },
   iterations: { ...numeric, describe: 'meta-steps, one an unroll (no default: it must be given)' },
   'learning-rate': { ...numeric, describe: 'of meta-Adam (default 0.003, few-shot 0.001)' },

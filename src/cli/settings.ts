@@ -32,6 +32,9 @@ const FLAGS: Readonly<Record<string, string>> = {
   finalMetaLearningRate: 'final-learning-rate',
   'curriculum.horizons': 'curriculum',
   'curriculum.patience': 'stage-patience',
+  'imitation.teacher': 'imitate',
+  'imitation.ratio': 'imitation-ratio',
+  'imitation.learningRate': 'imitation-learning-rate',
   lossWeights: 'loss-weights',
   'optimizer.groups': 'groups',
   'optimizer.gateFeedback': 'gate-feedback',
@@ -166,6 +169,21 @@ function curriculumFrom(values: Values): unknown {
   );
 }
 
+function imitationFrom(values: Values): unknown {
+  const imitation = given({
+    teacher: text(values, 'imitate'),
+    ratio: number(values, 'imitation-ratio'),
+    learningRate: number(values, 'imitation-learning-rate'),
+  });
+  if ('teacher' in imitation) return imitation;
+  if (Object.keys(imitation).length === 0) return undefined;
+  const flag = 'ratio' in imitation ? 'imitation-ratio' : 'imitation-learning-rate';
+  throw new ConfigError(
+    `--${flag} is about imitation, and nothing is imitated`,
+    'leave it out, or say what to imitate: --imitate adam',
+  );
+}
+
 /** Flags that only some optimizers have, by family. */
 const OWN_FLAGS = {
   l2l: ['layers', 'output-scale', 'preprocess', 'p', 'k'],
@@ -260,6 +278,7 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
       unroll: number(values, 'unroll') ?? (fewShot && (number(values, 'horizon') ?? fewShot.steps)),
       horizon: number(values, 'horizon') ?? (fewShot && (number(values, 'unroll') ?? fewShot.steps)),
       curriculum: curriculumFrom(values),
+      imitation: imitationFrom(values),
       iterations,
       metaLearningRate: number(values, 'learning-rate'),
       finalMetaLearningRate: number(values, 'final-learning-rate'),

@@ -86,8 +86,12 @@ export async function trainRun(
           );
         },
         onStep(step, stage) {
-          folder.appendLog({ ...step, type: 'step' });
-          const text = `${at(stage)}loss ${(step.metaLoss / lossWeight).toPrecision(3)}${validationText}`;
+          const { imitates, ...record } = step;
+          folder.appendLog({ ...record, type: imitates ? 'imitation' : 'step' });
+          const loss = imitates
+            ? `imitation ${(step.metaLoss / config.unroll).toPrecision(3)}`
+            : `loss ${(step.metaLoss / lossWeight).toPrecision(3)}`;
+          const text = `${at(stage)}${loss}${validationText}`;
           progress.update((step.iteration + 1) / config.iterations, text);
         },
         onValidation({ iteration, summary, score, isBest, stage }) {

@@ -5,6 +5,7 @@ import { GATE_FEEDBACKS } from './ops/gated.ts';
 import { BATCH_NORM, denseLayers } from './optimizees/layers/settings.ts';
 import { CONTROLLERS, GATED_DEFAULTS, type GatedName } from './optimizers/gated/settings.ts';
 import { GROUPINGS } from './optimizers/grouped/settings.ts';
+import { TEACHER_RATES, TEACHERS } from './optimizers/teachers.ts';
 import { type SettingName, settingPath, settingProblem } from './settingProblem.ts';
 
 /** Settings of everything a run can be made of: parsed once, at the edge, and plain data from there on. */
@@ -238,6 +239,18 @@ export const trainSchema = z
         /** Validations without a better one after which a stage ends before its share of the meta-steps. */
         patience: count(100_000).default(5),
       })
+      .optional(),
+    /**
+     * A share `ratio` of the episodes, evenly spread, goes where a hand-designed optimizer goes, and its meta-gradient is
+     * that of the difference between the two optimizers' updates.
+     */
+    imitation: z
+      .strictObject({
+        teacher: z.enum(TEACHERS),
+        ratio: between(1e-3, 1).default(0.2),
+        learningRate: between(1e-9, 1000).optional(),
+      })
+      .transform((given) => ({ ...given, learningRate: given.learningRate ?? TEACHER_RATES[given.teacher] }))
       .optional(),
     /** Meta-steps; one an unroll. */
     iterations: z.int().min(1).max(100_000_000),

@@ -95,4 +95,5 @@ export {
   type HandDesignedSetting,
 } from './optimizers/handDesigned.ts';
 export type { LearnedOptimizer, Optimizer, WeightBlock } from './optimizers/optimizer.ts';
+export { TEACHERS } from './optimizers/teachers.ts';
 export { type SettingName, settingPath } from './settingProblem.ts';

@@ -41,6 +41,8 @@ export interface Checkpoint {
 }
 
 const FORMAT = 'coordwise-checkpoint-1';
+/** Before the names of what meta-steps that imitate carry. */
+const IMITATION = 'imitation.';
 const whole = z.int().min(0);
 /** The numbers of a checkpoint; JSON has no word for an infinite score, so that is null. */
 const factsSchema = z.strictObject({
@@ -55,11 +57,13 @@ const factsSchema = z.strictObject({
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
   const { iteration, state, best, skippedInRow, stage } = checkpoint;
-  const { phi, m, v, status } = state;
+  const { phi, m, v, status, imitation } = state;
   const tensors = new Map<string, SafeTensor>();
-  for (const [name, data] of Object.entries({ phi, m, v, status, ...(best && { best: best.phi }) })) {
+  const put = (name: string, data: Float32Array) =>
     tensors.set(name, { dtype: 'F32', shape: [data.length], data });
-  }
+  for (const [name, data] of Object.entries({ phi, m, v, status })) put(name, data);
+  for (const [name, data] of Object.entries(imitation ?? {})) put(`${IMITATION}${name}`, data);
+  if (best) put('best', best.phi);
   const bestFacts = best
     ? { iteration: best.iteration, score: Number.isFinite(best.score) ? best.score : null }
     : null;
@@ -79,7 +83,12 @@ export function decodeCheckpoint(bytes: Uint8Array, source: string, phiLength: n
   requireSeal(file, source);
   const where = `${source}: metadata facts`;
   const facts = parseStoredConfig(factsSchema, parseJson(file.metadata['facts'], where), where);
-  const names = ['phi', 'm', 'v', 'status', ...(facts.best ? ['best'] : [])];
+  const imitates = file.tensors.has(`${IMITATION}m`);
+  const averages = ['m', 'v', 'status'];
+  const names = [
+    ...['phi', ...averages, ...(facts.best ? ['best'] : [])],
+    ...(imitates ? averages.map((name) => `${IMITATION}${name}`) : []),
+  ];
   const foreign = [...file.tensors.keys()].find((name) => !names.includes(name));
   if (foreign !== undefined) throw damaged(`it holds the tensor ${foreign}, which no such checkpoint has`);
   const floats = (name: string, length: number): Float32Array => {
@@ -92,13 +101,18 @@ export function decodeCheckpoint(bytes: Uint8Array, source: string, phiLength: n
     requireFinite({ dtype: 'F32', shape: [phiLength], data }, name, source);
     return data;
   };
+  const adam = (of: string) => ({
+    m: finite(`${of}m`),
+    v: finite(`${of}v`),
+    // That of a skipped meta-step holds the norm that was not finite.
+    status: floats(`${of}status`, 4),
+  });
   const { iteration, skippedInRow, best, stage } = facts;
   return {
     iteration,
     skippedInRow,
     stage,
-    // The status of a skipped meta-step holds the norm that was not finite.
-    state: { phi: finite('phi'), m: finite('m'), v: finite('v'), status: floats('status', 4) },
+    state: { phi: finite('phi'), ...adam(''), ...(imitates && { imitation: adam(IMITATION) }) },
     best: best
       ? { iteration: best.iteration, score: best.score ?? Number.POSITIVE_INFINITY, phi: finite('best') }
       : undefined,

@@ -61,11 +61,11 @@ export class CoordinateSample {
     });
     const [target] = this.theta;
     if (!target) throw new RangeError('an unroll has at least one slot');
-    this.#gather(program, theta, target);
+    this.recordGather(program, theta, target);
     for (const [index, state] of bound.carried.entries()) {
       const sampled = this.bound.carried[index];
       if (!sampled) throw new RangeError('two bindings of an optimizer carry different states');
-      this.#gather(program, state, sampled);
+      this.recordGather(program, state, sampled);
     }
   }
 
@@ -73,7 +73,7 @@ export class CoordinateSample {
   recordGradient(program: Program, t: number, gradient: Tensor): void {
     const target = this.gradients[t];
     if (!target) throw new RangeError(`an unroll has no step ${t}`);
-    this.#gather(program, gradient, target);
+    this.recordGather(program, gradient, target);
   }
 
   /** The steps of the sample again, with their states kept. */
@@ -84,7 +84,8 @@ export class CoordinateSample {
     }
   }
 
-  #gather(program: Program, source: Tensor, target: Tensor): void {
+  /** Rows of all coordinates as rows of the sample's. */
+  recordGather(program: Program, source: Tensor, target: Tensor): void {
     const tensors = { indices: this.#indices, source, target };
     recordSampleGather(program, tensors, this.#options.coordinates, this.coordinates);
   }

@@ -156,8 +156,9 @@ export class MetaTraining {
       checkpointed = performance.now();
     }
     await settle();
-    const { status } = await trainer.readState();
-    return { iteration, best, skipped: status[3] ?? 0, stopped };
+    const { status, imitation } = await trainer.readState();
+    const skipped = (status[3] ?? 0) + (imitation?.status[3] ?? 0);
+    return { iteration, best, skipped, stopped };
   }
 
   /** @throws FileFormatError when the run has no such stage. */

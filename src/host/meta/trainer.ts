@@ -1,14 +1,16 @@
 import { lossWeightsOf, type TrainConfig } from '../config.ts';
 import { taskKeys } from '../data/threefry.ts';
+import type { Commands } from '../gpu/commands.ts';
 import type { GpuContext } from '../gpu/context.ts';
-import { Program } from '../gpu/program.ts';
 import { type PendingRead, ReadbackRing, readTensors, submit, writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
-import { NO_CLIP, recordBlockNorms, recordMetaAdam } from '../ops/metaAdam.ts';
+import { NO_CLIP } from '../ops/metaAdam.ts';
 import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
 import { createLearned } from '../optimizers/create.ts';
 import type { LearnedOptimizer } from '../optimizers/optimizer.ts';
 import { type EpisodePart, episodePart } from './curriculum.ts';
+import type { Teacher } from './imitation.ts';
+import { MetaAdam, type MetaAdamState } from './metaAdam.ts';
 import { PlanPool } from './plan.ts';
 import { pretrainedStart } from './pretrain.ts';
 import { createTasks, type TaskData } from './tasks.ts';
@@ -18,7 +20,7 @@ import { Unroll } from './unroll.ts';
 /** What one meta-step reports. */
 export interface MetaStep {
   readonly iteration: number;
-  /** Weighted sum of the unroll's losses, mean over tasks. */
+  /** Weighted sum of the unroll's losses, or sum of its imitation losses where it imitates; mean over tasks. */
   readonly metaLoss: number;
   /** Norm of the meta-gradient before clipping. */
   readonly gradientNorm: number;
@@ -28,19 +30,17 @@ export interface MetaStep {
   readonly skipped: boolean;
   /** First step of the episode that the unroll began with. */
   readonly stepsBefore: number;
+  /** The unroll imitated the teacher; absent otherwise. */
+  readonly imitates?: true;
 }
 
 /** Everything that meta-training carries from one episode to the next. */
-export interface TrainerState {
+export interface TrainerState extends MetaAdamState {
   readonly phi: Float32Array;
-  readonly m: Float32Array;
-  readonly v: Float32Array;
-  /** (norm, scale, applied, skipped) of src/shaders/metaAdam/prepare.wgsl. */
-  readonly status: Float32Array;
+  /** Of the meta-steps that imitate, where there are any. */
+  readonly imitation?: MetaAdamState | undefined;
 }
 
-/** Adam's constants for phi; the learning rate is the run's own. */
-const META_ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 /** Staging buffers: a meta-step is read while the next one runs. */
 const STAGING = 2;
 
@@ -61,6 +61,22 @@ export function metaLearningRateAt(
 /** Makes the optimizee of a batch of tasks, its tensors planned in `pool`. */
 export type CreateOptimizee = (pool: TensorPool) => (tensors: TaskTensors) => Optimizee;
 
+/** One kind of meta-step: the unroll that makes the meta-gradient, what it is judged by, and its own Adam on phi. */
+interface Kind {
+  /** [rows, B] */
+  readonly losses: Tensor;
+  /** Weight of each row in the meta-loss. */
+  readonly weights: readonly number[];
+  readonly adam: MetaAdam;
+  encode(encoder: Commands, start: 'reset' | 'carry'): void;
+  ring?: ReadbackRing;
+}
+
+/** Whether an episode imitates: a share `ratio` of all episodes, evenly spread. */
+export function imitates(ratio: number, episode: number): boolean {
+  return Math.floor((episode + 1) * ratio) > Math.floor(episode * ratio);
+}
+
 /**
  * Meta-training on one device: truncated backpropagation through unrolls, one meta-Adam step each. Memory is
  * planned on creation and taken by `prepare`; `submit` queues a meta-step and does not wait for it.
@@ -72,16 +88,9 @@ export class Trainer {
   readonly #config: TrainConfig;
   readonly #data: TaskData | undefined;
   readonly #pool: PlanPool;
-  readonly #lossWeights: readonly number[];
-  readonly #gradient: Tensor;
-  readonly #m: Tensor;
-  readonly #v: Tensor;
-  readonly #status: Tensor;
   readonly #rate: Tensor;
-  readonly #blocks: Tensor;
-  readonly #blockNorms: Tensor;
-  readonly #metaStep: Program;
-  #ring: ReadbackRing | undefined;
+  readonly #main: Kind;
+  readonly #imitation: Kind | undefined;
 
   /**
    * @param createOptimizee what is trained on instead of the tasks that `config` names
@@ -97,65 +106,58 @@ export class Trainer {
     this.#config = config;
     this.#data = data;
     this.#pool = new PlanPool(context);
-    this.#lossWeights = lossWeightsOf(config);
-    this.optimizer = createLearned(this.#pool, config.optimizer);
-    const { shape } = this.optimizer.phi;
-    this.#gradient = this.#pool.tensor('meta-gradient', shape);
-    this.#m = this.#pool.tensor('meta-Adam m', shape);
-    this.#v = this.#pool.tensor('meta-Adam v', shape);
-    this.#status = this.#pool.tensor('meta-step status', [4]);
+    const weights = lossWeightsOf(config);
+    const optimizer = createLearned(this.#pool, config.optimizer);
+    this.optimizer = optimizer;
+    const gradient = this.#pool.tensor('meta-gradient', optimizer.phi.shape);
     this.#rate = this.#pool.tensor('meta-learning rate', [1]);
-    const { length } = this.optimizer.blocks;
-    this.#blocks = this.#pool.tensor('blocks of phi', [length, 4], 'u32');
-    this.#blockNorms = this.#pool.tensor('norms of the blocks', [length]);
-    this.unroll = new Unroll({
+    const unroll = new Unroll({
       pool: this.#pool,
       tasks: config.tasks,
       steps: config.unroll,
-      optimizer: this.optimizer,
+      optimizer,
       createOptimizee: trainingTasks(this.#pool, config, createOptimizee(this.#pool)),
-      lossWeights: this.#lossWeights,
-      metaGradient: this.#gradient,
+      lossWeights: weights,
+      metaGradient: gradient,
       secondDerivatives: config.secondDerivatives,
       coordinateSample: config.coordinateSample,
+      teacher: config.imitation && teacherOf(config.imitation),
     });
-    this.#metaStep = new Program(context, 'meta-step');
-    this.#pool.requireFit(config.tasks, this.unroll.optimizee.parameters);
+    this.unroll = unroll;
+    const adam = (label: string, losses: Tensor) => {
+      const shared = { context, pool: this.#pool, optimizer, gradient, rate: this.#rate };
+      return new MetaAdam({ ...shared, label, losses, clip: config.clip ?? NO_CLIP });
+    };
+    const { losses, imitation } = unroll;
+    this.#main = {
+      ...{ losses, weights, adam: adam('meta-Adam', losses) },
+      encode: (encoder, start) => unroll.encode(encoder, start),
+    };
+    this.#imitation = imitation && {
+      losses: imitation.losses,
+      weights: new Array<number>(config.unroll).fill(1),
+      // Averages of its own: beside the meta-loss's gradient that of the imitation loss would vanish.
+      adam: adam('meta-Adam of imitation', imitation.losses),
+      encode: (encoder, start) => unroll.encodeImitation(encoder, start),
+    };
+    this.#pool.requireFit(config.tasks, unroll.optimizee.parameters);
   }
 
   /** Bytes that `prepare` takes for tensors and readback. */
   get bytes(): number {
-    return this.#pool.bytes + STAGING * this.#reported.reduce((sum, { bytes }) => sum + bytes, 0);
+    const read = this.#kinds.flatMap(reported).reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#pool.bytes + STAGING * read;
   }
 
-  /** What is read of every meta-step. */
-  get #reported(): Tensor[] {
-    return [this.unroll.losses, this.#status, this.#blockNorms];
+  get #kinds(): Kind[] {
+    return this.#imitation ? [this.#main, this.#imitation] : [this.#main];
   }
 
   /** Takes the memory, compiles, and starts from fresh weights of the run's seed or from a saved state. */
   async prepare(state?: TrainerState, onPretraining?: (share: number) => void): Promise<void> {
     await this.#pool.allocate();
-    const tables = { blocks: this.#blocks, norms: this.#blockNorms };
-    recordBlockNorms(this.#metaStep, { ...tables, gradient: this.#gradient });
-    recordMetaAdam(
-      this.#metaStep,
-      {
-        gradient: this.#gradient,
-        losses: this.unroll.losses,
-        status: this.#status,
-        rate: this.#rate,
-        phi: this.optimizer.phi,
-        m: this.#m,
-        v: this.#v,
-      },
-      { ...META_ADAM, clip: this.#config.clip ?? NO_CLIP },
-    );
-    await Promise.all([this.unroll.prepare(), this.#metaStep.prepare()]);
-    this.#ring = new ReadbackRing(this.#context, this.#reported, STAGING);
-    const { blocks } = this.optimizer;
-    const spans = blocks.flatMap(({ offset, length, runs, stride }) => [offset, length, runs, stride]);
-    writeTensor(this.#context, this.#blocks, Uint32Array.from(spans));
+    await Promise.all([this.unroll.prepare(), ...this.#kinds.map(({ adam }) => adam.prepare())]);
+    for (const kind of this.#kinds) kind.ring = new ReadbackRing(this.#context, reported(kind), STAGING);
     const phi = state?.phi ?? this.optimizer.initialPhi(this.#config.seed);
     writeTensor(this.#context, this.optimizer.phi, phi);
     if (!state) {
@@ -163,9 +165,8 @@ export class Trainer {
       else this.#drawTheta0();
       return;
     }
-    writeTensor(this.#context, this.#m, state.m);
-    writeTensor(this.#context, this.#v, state.v);
-    writeTensor(this.#context, this.#status, state.status);
+    this.#main.adam.write(state);
+    if (state.imitation) this.#imitation?.adam.write(state.imitation);
   }
 
   /** A learned theta_0 starts in a network that was trained on all classes of the training split. */
@@ -189,32 +190,34 @@ export class Trainer {
 
   /**
    * Queues meta-step `iteration` in one submit: an unroll forward and backward, then Adam on phi. Iterations
-   * are taken in order; one that begins an episode draws new tasks.
+   * are taken in order; one that begins an episode draws new tasks, and its number says whether it imitates.
    * @param place by default as in a run whose episodes all have the configuration's horizon
    */
   submit(iteration: number, place?: EpisodePart): { read(): Promise<MetaStep> } {
-    const ring = this.#ring;
-    if (!ring) throw new RangeError('the trainer was run before it was prepared');
-    const { seed, tasks, unroll, horizon } = this.#config;
+    const { seed, tasks, unroll, horizon, imitation } = this.#config;
     const { episode, part } = place ?? episodePart(horizon / unroll, iteration);
+    const kind =
+      imitation && this.#imitation && imitates(imitation.ratio, episode) ? this.#imitation : this.#main;
+    const { ring } = kind;
+    if (!ring) throw new RangeError('the trainer was run before it was prepared');
     const stepsBefore = part * unroll;
     this.unroll.setTasks(taskKeys(seed, 'train', episode * tasks, tasks), stepsBefore);
     writeTensor(this.#context, this.#rate, Float32Array.of(metaLearningRateAt(this.#config, iteration)));
     const pending = submit(this.#context, (encoder) => {
-      this.unroll.encode(encoder, part === 0 ? 'reset' : 'carry');
-      this.#metaStep.encode(encoder);
+      kind.encode(encoder, part === 0 ? 'reset' : 'carry');
+      kind.adam.encode(encoder);
       return ring.record(encoder);
     });
-    return { read: () => this.#read(pending, iteration, stepsBefore) };
+    return { read: () => this.#read(kind, pending, iteration, stepsBefore) };
   }
 
-  async #read(pending: PendingRead, iteration: number, stepsBefore: number): Promise<MetaStep> {
+  async #read(kind: Kind, pending: PendingRead, iteration: number, stepsBefore: number): Promise<MetaStep> {
     const empty = new Float32Array();
     const [losses = empty, status = empty, norms = empty] = await pending.read();
     const { tasks } = this.#config;
     let metaLoss = 0;
     for (const [index, loss] of losses.entries()) {
-      metaLoss += ((this.#lossWeights[Math.floor(index / tasks)] ?? 0) * loss) / tasks;
+      metaLoss += ((kind.weights[Math.floor(index / tasks)] ?? 0) * loss) / tasks;
     }
     return {
       iteration,
@@ -223,29 +226,41 @@ export class Trainer {
       blockNorms: [...norms],
       skipped: status[1] === 0,
       stepsBefore,
+      ...(kind === this.#imitation && { imitates: true }),
     };
   }
 
   /** Reads the state that a later run needs to go on from here, at the end of an episode. */
   async readState(): Promise<TrainerState> {
-    const tensors = [this.optimizer.phi, this.#m, this.#v, this.#status];
-    const empty = new Float32Array();
-    const [phi = empty, m = empty, v = empty, status = empty] = await readTensors(this.#context, tensors);
-    return { phi, m, v, status };
+    const tensors = [this.optimizer.phi, ...this.#kinds.flatMap(({ adam }) => adam.state)];
+    const [phi = new Float32Array(), ...rest] = await readTensors(this.#context, tensors);
+    const stateAt = (first: number): MetaAdamState => {
+      const [m, v, status] = rest.slice(first, first + 3);
+      if (!m || !v || !status) throw new RangeError('a part of the state was not read');
+      return { m, v, status };
+    };
+    return { phi, ...stateAt(0), ...(this.#imitation && { imitation: stateAt(3) }) };
   }
 
   /** Goes on from other weights, meta-Adam as fresh: its averages belong to the weights before. */
   async restart(phi: Float32Array): Promise<void> {
-    const { status } = await this.readState();
-    const zero = new Float32Array(phi.length);
+    const { status, imitation } = await this.readState();
     writeTensor(this.#context, this.optimizer.phi, phi);
-    writeTensor(this.#context, this.#m, zero);
-    writeTensor(this.#context, this.#v, zero);
-    writeTensor(this.#context, this.#status, Float32Array.of(0, 0, 0, status[3] ?? 0));
+    this.#main.adam.restart(status[3] ?? 0);
+    this.#imitation?.adam.restart(imitation?.status[3] ?? 0);
   }
 
   destroy(): void {
-    this.#ring?.destroy();
+    for (const { ring } of this.#kinds) ring?.destroy();
     this.#pool.destroy();
   }
+}
+
+/** What is read of every meta-step of a kind. */
+function reported({ losses, adam }: Kind): Tensor[] {
+  return [losses, adam.status, adam.blockNorms];
+}
+
+function teacherOf({ teacher, learningRate }: NonNullable<TrainConfig['imitation']>): Teacher {
+  return { name: teacher, learningRate };
 }

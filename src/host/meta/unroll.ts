@@ -9,6 +9,7 @@ import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
 import type { BoundOptimizer, LearnedStart, Optimizer } from '../optimizers/optimizer.ts';
 import { CoordinateSample } from './coordinateSample.ts';
 import { GateRecorder } from './gateRecorder.ts';
+import { Imitation, type Teacher } from './imitation.ts';
 import { UnrollBackward } from './unrollBackward.ts';
 
 export interface UnrollOptions {
@@ -36,6 +37,8 @@ export interface UnrollOptions {
    * with a learned theta_0, which every coordinate adds to, or with groups of parameters.
    */
   readonly coordinateSample?: number;
+  /** Also plan unrolls that imitate a hand-designed optimizer: `encodeImitation`; only with lossWeights. */
+  readonly teacher?: Teacher | undefined;
   /** Also measure every theta_t, or the last one alone, on the query set, where tasks have one: `query`. */
   readonly measureQuery?: 'every step' | 'last step';
   /** Also summarise the optimizer's gates and updates at every step: `recorder`. */
@@ -58,6 +61,8 @@ export class Unroll {
   readonly query: { readonly losses: Tensor; readonly accuracy?: Tensor } | undefined;
   /** Holds the summaries after an unroll; only with `recordGates`. */
   readonly recorder: GateRecorder | undefined;
+  /** With a `teacher`. */
+  readonly imitation: Imitation | undefined;
   readonly #pool: TensorPool;
   readonly #tensors: TaskTensors;
   readonly #theta: readonly Tensor[];
@@ -150,6 +155,12 @@ export class Unroll {
         startAdjoint: options.startAdjoint === true,
       });
     }
+    const { teacher, metaGradient } = options;
+    if (teacher && metaGradient) {
+      const { optimizee, losses } = this;
+      const shared = { pool, teacher, steps, clock, optimizer, optimizee, losses, metaGradient };
+      this.imitation = new Imitation({ ...shared, ...all, sample: this.#sample });
+    }
     this.#draw = new Program(pool.context, 'draw of theta_0');
     this.#reset = new Program(pool.context, 'reset');
     this.#carry = new Program(pool.context, 'carry');
@@ -197,6 +208,7 @@ export class Unroll {
       this.#carry.prepare(),
       this.#run.prepare(),
       this.#backward?.prepare(),
+      this.imitation?.prepare(),
     ]);
   }
 
@@ -241,6 +253,16 @@ export class Unroll {
     (start === 'reset' ? this.#reset : this.#carry).encode(encoder);
     this.#run.encode(encoder);
     this.#backward?.encodeEnd(encoder, start);
+  }
+
+  /**
+   * As `encode`, but theta goes where the teacher takes it and the meta-gradient is that of imitating it. An episode is of
+   * one kind from its first unroll to its last.
+   */
+  encodeImitation(encoder: Commands, start: 'reset' | 'carry'): void {
+    if (!this.imitation) throw new RangeError('the unroll was made without a teacher');
+    (start === 'reset' ? this.#reset : this.#carry).encode(encoder);
+    this.imitation.encode(encoder, start);
   }
 
   /** As `encode` from fresh tasks, with a timestamp around every dispatch of the unroll. */
