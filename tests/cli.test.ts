@@ -161,7 +161,6 @@ describe('a wrong command line', () => {
       /^--resume goes on with the settings in x\/config.json, so --seed cannot/,
     ],
     [['train', 'mnist', '--resume', 'x'], /^--resume goes on .* so the task "mnist" cannot be given too$/],
-    [['evaluate'], /^evaluate needs a weights file or a run folder$/, /evaluate --help/],
     [['diagnose'], /^diagnose needs a run folder$/, /diagnose --help/],
     [['gradient'], /^gradient needs a case file$/],
     [['gradient', goodCase, '--tolerance', '-1'], /^--tolerance is -1, but must be greater than 0$/],

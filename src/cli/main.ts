@@ -21,6 +21,7 @@ import {
 } from './options.ts';
 import { VERSION } from './reporting.ts';
 import { reproduce } from './reproduce/reproduce.ts';
+import { weightsAndTask } from './shipped.ts';
 import { train } from './train.ts';
 import { transfer } from './transfer/transfer.ts';
 import { refuseEmptyNumbers, report, usageError, watchOutput } from './usage.ts';
@@ -88,21 +89,29 @@ function parser(args: readonly string[]): Argv {
       handler((values) => train(positional(values, 'task'), values)),
     )
     .command(
-      'evaluate <weights> [task]',
+      'evaluate [weights] [task]',
       'run trained weights on held-out tasks beside tuned optimizers',
       (y) => {
-        y.positional('weights', { type: 'string', describe: 'a weights file or a run folder' })
+        y.positional('weights', {
+          type: 'string',
+          describe:
+            'a weights file, a run folder, or the name of weights that come with the package (default: the most robust of those)',
+        })
           .positional('task', {
             type: 'string',
             describe: `${TASK_NAMES.join(', ')} (default: what the weights were trained on)`,
           })
           .options(evaluateOptions);
         return group(y, taskOverrides, 'What is optimised, where it differs from the training:')
+          .example('$0 evaluate mnist --activation relu', 'the shipped weights on a task')
           .example('$0 evaluate runs/a --activation relu', 'the same network with another activation')
           .example('$0 evaluate runs/a --horizon 200 --out runs/a-200', 'twice as long, with a report')
           .example('$0 evaluate runs/a --against runs/b', 'two trainings side by side');
       },
-      handler((values) => evaluate(positional(values, 'weights') ?? '', positional(values, 'task'), values)),
+      handler((values) => {
+        const [weights, task] = weightsAndTask(positional(values, 'weights'), positional(values, 'task'));
+        return evaluate(weights, task, values);
+      }),
     )
     .command(
       'reproduce <recipe>',
@@ -126,7 +135,8 @@ function parser(args: readonly string[]): Argv {
           .positional('weights', {
             type: 'string',
             array: true,
-            describe: 'weights files or run folders; cells differ from what the first was trained on',
+            describe:
+              'weights files, run folders, or names of weights that come with the package; cells differ from what the first was trained on',
           })
           .options(transferOptions)
           .example('$0 transfer runs/a runs/b', 'two trainings side by side, all axes')

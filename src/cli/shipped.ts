@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import * as z from 'zod';
 import { CoordwiseError, parseStoredConfig } from '../host/index.ts';
 import { packageFile, readJsonFile } from '../node/index.ts';
+import { TASK_NAMES } from './options.ts';
 
 /** What is known of weights that come with the package. */
 const factsSchema = z.strictObject({
@@ -54,12 +55,6 @@ const INDEX = ['pretrained', 'index.json'] as const;
 /** The list of the weights that come with the package. */
 export function readShipped(): Shipped {
   const path = packageFile(...INDEX);
-  if (!existsSync(path)) {
-    throw new CoordwiseError(
-      `${path} does not exist`,
-      'reinstall the package, or give the path of weights of your own',
-    );
-  }
   return parseStoredConfig(shippedSchema, readJsonFile(path, 'the list of weights'), path);
 }
 
@@ -78,4 +73,17 @@ export function defaultWeights(): ShippedWeights {
     `pretrained/index.json names ${JSON.stringify(name)} as the default and does not list it`,
     'reinstall the package, or name the weights',
   );
+}
+
+/**
+ * What `evaluate` is given: weights and a task, each of which may be left out. One word that names a task, and no file or
+ * folder, is the task.
+ */
+export function weightsAndTask(
+  weights: string | undefined,
+  task: string | undefined,
+): [weights: string, task: string | undefined] {
+  if (weights === undefined) return [defaultWeights().name, task];
+  const isTask = task === undefined && !existsSync(weights) && TASK_NAMES.some((name) => name === weights);
+  return isTask ? [defaultWeights().name, weights] : [weights, task];
 }

@@ -10,6 +10,7 @@ import {
   type WeightsFile,
 } from '../host/index.ts';
 import { RunFolder, readFileChecked } from '../node/index.ts';
+import { shippedWeights } from './shipped.ts';
 
 /** Weights with the path that was given for them and the file they were read from. */
 export interface ReadWeights {
@@ -19,7 +20,7 @@ export interface ReadWeights {
 }
 
 /**
- * The weights of a file, or the best ones of a run folder.
+ * The weights of a file, the best ones of a run folder, or by their name those that come with the package.
  * @param keepTheta0 false to leave out the starting point that belongs to one architecture
  */
 export function readWeights(path: string, keepTheta0: boolean): ReadWeights {
@@ -29,6 +30,9 @@ export function readWeights(path: string, keepTheta0: boolean): ReadWeights {
 }
 
 function readBytes(path: string): { bytes: Uint8Array; source: string } {
+  const shipped = existsSync(path) ? undefined : shippedWeights(path);
+  if (shipped)
+    return { bytes: readFileChecked(shipped.path, 'the weights'), source: `pretrained/${path}.safetensors` };
   if (!existsSync(path) || !statSync(path).isDirectory()) {
     return { bytes: readFileChecked(path, 'the weights'), source: path };
   }

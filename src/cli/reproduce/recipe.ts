@@ -157,7 +157,8 @@ export function loadRecipe(name: string): Recipe {
   return { ...recipe, name: basename(path, '.json'), trainings, tests };
 }
 
-function loadTraining(name: string, folder: string): Training {
+/** A training by its name, from the folder of a recipe's trainings. */
+export function loadTraining(name: string, folder: string): Training {
   const path = join(folder, `${name}.json`);
   if (!existsSync(path)) {
     throw wrong(

@@ -43,8 +43,8 @@ export function runPath(base: string, training: Training, seed: number): string 
   return join(base, 'trainings', training.name, `seed-${seed}`);
 }
 
-/** The iterations of a finished run, from its log; undefined where it is not finished. */
-function isFinished(folder: RunFolder, { iterations }: TrainConfig): boolean {
+/** Whether a run has got to its last meta-step, by its log. */
+export function isFinished(folder: RunFolder, { iterations }: TrainConfig): boolean {
   return logOf(folder).some(({ type, done }) => type === 'validation' && done === iterations);
 }
 
@@ -97,7 +97,7 @@ export function pretrainedSeed(context: GpuContext, training: Training): Trained
       'leave out --pretrained, which trains them',
     );
   }
-  const { file, source } = readWeights(shipped.path, true);
+  const { file, source } = readWeights(training.name, true);
   const { seed } = file.training;
   const { validation, seconds } = shipped.facts;
   const facts = {
@@ -134,21 +134,30 @@ export function trainingSeconds(path: string): number | undefined {
   return sessions.length === 0 ? undefined : sessions.reduce((sum, { seconds }) => sum + seconds, 0);
 }
 
+/** The validation score of a run's best weights; NaN where its log does not have it. */
+export function bestScore(folder: RunFolder, { training }: WeightsFile): number {
+  const best = logOf(folder).find(({ type, done }) => type === 'validation' && done === training.iteration);
+  const score = best?.['score'];
+  return typeof score === 'number' ? score : Number.NaN;
+}
+
 function factsOf(folder: RunFolder, file: WeightsFile): SeedFacts {
   const { seed, iteration } = file.training;
-  const best = logOf(folder).find(({ type, done }) => type === 'validation' && done === iteration);
-  const score = best?.['score'];
+  const score = bestScore(folder, file);
   const seconds = trainingSeconds(folder.path);
   return {
     seed,
     iteration,
-    ...(typeof score === 'number' && { validation: score }),
+    ...(Number.isFinite(score) && { validation: score }),
     ...(seconds !== undefined && { seconds }),
   };
 }
 
-/** A run folder that is taken for a training's must have been trained as it says. */
-function requireSameSettings(folder: RunFolder, config: TrainConfig): void {
+/**
+ * A run folder that is taken for a training's must have been trained as it says.
+ * @throws CoordwiseError naming what differs
+ */
+export function requireSameSettings(folder: RunFolder, config: TrainConfig): void {
   const { path } = folder;
   const own = parseStoredConfig(trainSchema, folder.config, `${path}/config.json`);
   const different = (Object.keys(config) as (keyof TrainConfig)[]).filter(
