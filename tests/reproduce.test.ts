@@ -227,7 +227,9 @@ describe('checks', () => {
   it('judge the mean over meta-seeds', () => {
     const at = (atMost: number) => judge({ kind: 'loss', step: 2, atMost }, [learned]);
     expect(at(0.6)).toMatchObject({ reached: true, value: '0.600' });
-    expect(outcome(at(0.5) ?? { what: '', band: '', value: '' })).toBe('not reached: 0.100 (20 %) above');
+    expect(outcome(at(0.5) ?? { of: '', what: '', band: '', value: '' })).toBe(
+      'not reached: 0.100 (20 %) above',
+    );
     expect(judge({ kind: 'loss', step: 1 }, [learned])).not.toHaveProperty('reached');
   });
 

@@ -65,6 +65,8 @@ export interface ResultRow {
 
 /** A value held against a band. */
 export interface CheckResult {
+  /** The training whose optimizer was judged. */
+  readonly of: string;
   /** 'l2l at step 99' */
   readonly what: string;
   /** 'at most 0.255' */

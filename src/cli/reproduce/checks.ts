@@ -11,17 +11,19 @@ export interface Measured {
   readonly gates: GateRecording | undefined;
 }
 
+type Judged = Omit<CheckResult, 'of'>;
+
 /** Every check of a test, judged. */
 export function judgeChecks(measured: Measured): CheckResult[] {
   return measured.test.checks.map((check) => {
     const name = check.of ?? measured.test.learned[0];
     const own = measured.contestants.find((one) => one.kind === 'learned' && one.name === name);
     if (!own) throw new RangeError(`${name} was not compared`);
-    return judge(check, own, measured);
+    return { of: own.name, ...judge(check, own, measured) };
   });
 }
 
-function judge(check: Check, own: Contestant, measured: Measured): CheckResult {
+function judge(check: Check, own: Contestant, measured: Measured): Judged {
   switch (check.kind) {
     case 'loss':
       return judgeLoss(check, own);
@@ -54,7 +56,7 @@ function banded(
   return { reached, missedBy: `${format(gap)}${share} ${side === 'most' ? 'above' : 'below'}` };
 }
 
-function judgeLoss(check: Of<'loss'>, own: Contestant): CheckResult {
+function judgeLoss(check: Of<'loss'>, own: Contestant): Judged {
   const { step, atMost, published } = check;
   const value = lossAt(own, step);
   return {
@@ -73,7 +75,7 @@ function lowest(baselines: readonly Contestant[], step: number): { loss: number;
     .reduce((a, b) => (b.loss < a.loss || !Number.isFinite(a.loss) ? b : a));
 }
 
-function judgeBelow(check: Of<'below'>, own: Contestant, { contestants, test }: Measured): CheckResult {
+function judgeBelow(check: Of<'below'>, own: Contestant, { contestants, test }: Measured): Judged {
   const baselines = contestants.filter(
     ({ kind, name, curves }) =>
       kind === 'baseline' && curves.length > 0 && (check.baselines?.includes(name) ?? true),
@@ -99,7 +101,7 @@ function judgeBelow(check: Of<'below'>, own: Contestant, { contestants, test }: 
   };
 }
 
-function judgeStable({ label, curves }: Contestant, { tasks }: RecipeTest): CheckResult {
+function judgeStable({ label, curves }: Contestant, { tasks }: RecipeTest): Judged {
   const risen = curves.reduce((sum, curve) => sum + (curve.risen ?? 0), 0);
   const runs = tasks * curves.length;
   return {
@@ -111,7 +113,7 @@ function judgeStable({ label, curves }: Contestant, { tasks }: RecipeTest): Chec
   };
 }
 
-function judgeAccuracy(check: Of<'accuracy'>, own: Contestant, { contestants }: Measured): CheckResult {
+function judgeAccuracy(check: Of<'accuracy'>, own: Contestant, { contestants }: Measured): Judged {
   const accuracyOf = ({ accuracies }: Contestant) => ({
     mean: meanOf(accuracies.map(({ mean }) => mean)),
     interval: meanOf(accuracies.map(({ interval }) => interval)),
@@ -146,7 +148,7 @@ function judgeGate(
   check: Of<'gate-level'> | Of<'gate-spread'>,
   own: Contestant,
   gates: GateRecording | undefined,
-): CheckResult {
+): Judged {
   const means = gateMeans(gates, check.gate);
   const overEpisodes = means.map((layer) =>
     (layer[0] ?? []).map((_, t) => meanOf(layer.map((one) => one[t] ?? 0))),

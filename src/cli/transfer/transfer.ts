@@ -73,8 +73,13 @@ export async function transfer(paths: readonly string[], values: Values): Promis
       const verdict = verdictOf(result);
       output.say(`\n${textTable([heads, ...rows])}\n\n${verdict}`);
       const { renderTransfer } = await import('../../report/transferPage.ts');
+      const { heatMapSvg } = await import('../../report/heatMap.ts');
       folder.writeText('results.json', `${JSON.stringify(result, null, 1)}\n`);
       folder.writeText('report.html', renderTransfer(result, verdict));
+      for (const theme of ['light', 'dark'] as const) {
+        const name = theme === 'light' ? 'matrix.svg' : 'matrix-dark.svg';
+        folder.writeText(name, `${heatMapSvg(result, { theme, background: true })}\n`);
+      }
       output.say(`Report: ${folder.path}/report.html`);
       output.result(result);
       return EXIT.done;
