@@ -45,7 +45,10 @@ export function modelCard(card: Card): string {
     ['file', `${formatCount(bytes)} bytes, safetensors with PyTorch's names`],
     ['training', `recipes/trainings/${facts.training}.json`],
     ['meta-seed', String(facts.seed)],
-    ['meta-steps', `${formatCount(facts.iteration)} of ${formatCount(facts.iterations)}: the best on`],
+    [
+      'meta-steps',
+      `${formatCount(facts.iteration)} of ${formatCount(facts.iterations)}, where the validation was best`,
+    ],
     ['selected on', selected],
     ['adapter', facts.adapter || 'not noted'],
     [
