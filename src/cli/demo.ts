@@ -4,7 +4,7 @@ import { number, parseFlags, text } from './settings.ts';
 import { timeStamp, trainInto } from './train.ts';
 
 /**
- * What `npm start` trains: real digits averaged to 7x7, a 49-20-10 network, 100 steps; sized to finish in under
+ * What `npm start` trains: real digits averaged to 7x7, a 49-20-10 network, 40 steps; sized to finish in under
  * three minutes on two cores of software rendering. Returns the exit code.
  */
 export async function demo(values: Values): Promise<number> {
@@ -14,8 +14,11 @@ export async function demo(values: Values): Promise<number> {
       task: { kind: 'images', resolution: 7 },
       optimizer: { kind: 'l2l', layers: 1, hidden: 16 },
       seed: number(values, 'seed'),
+      tasks: 2,
+      horizon: 40,
       iterations: 300,
-      metaLearningRate: 0.007,
+      metaLearningRate: 0.015,
+      finalMetaLearningRate: 0.0005,
       clip: 1,
       validation: { tasks: 8, every: 50 },
     },
