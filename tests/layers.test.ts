@@ -75,13 +75,22 @@ const RULES: Readonly<Record<string, Rule>> = {
     values: [
       'src/host/ops',
       'src/host/optimizees/layers/settings.ts',
-      'src/host/optimizers/gated/settings.ts',
-      'src/host/optimizers/grouped/settings.ts',
+      'src/host/optimizerConfig.ts',
       'src/host/optimizers/teachers.ts',
       'src/host/errors.ts',
       'src/host/settingProblem.ts',
+      'src/host/settingTypes.ts',
     ],
   },
+  'src/host/optimizerConfig.ts': {
+    values: [
+      'src/host/ops',
+      'src/host/optimizers/gated/settings.ts',
+      'src/host/optimizers/grouped/settings.ts',
+      'src/host/settingTypes.ts',
+    ],
+  },
+  'src/host/settingTypes.ts': { values: [] },
   'src/host/settingProblem.ts': { values: ['src/host/errors.ts'] },
   'src/host/optimizees': {
     values: ['src/host/ops', 'src/host/gpu', 'src/host/data', 'src/host/errors.ts'],

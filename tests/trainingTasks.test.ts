@@ -252,6 +252,17 @@ describe('meta-training with both', () => {
       config: smallMlpConfig({ ...both, coordinateSample: 0.3 }),
       data: smallImages(),
     },
+    {
+      what: 'rnnprop, a share of episodes imitates',
+      config: smallConfig({
+        ...both,
+        ...{
+          optimizer: { kind: 'rnnprop', layers: 1, hidden: 4 },
+          imitation: { teacher: 'adam', ratio: 0.5 },
+        },
+      }),
+      data: undefined,
+    },
     { what: 'second order', config: smallConfig({ ...both, secondDerivatives: true }), data: undefined },
   ])(
     '$what: validation is on tasks as they are, and a resumed run has the same bits',
