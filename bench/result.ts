@@ -68,6 +68,7 @@ export const benchResultSchema = z.strictObject({
     kind: z.enum(['gpu', 'software']),
     subgroupMinSize: z.number(),
     subgroupMaxSize: z.number(),
+    storageTextureReads: z.boolean(),
   }),
   versions: z.strictObject({
     coordwise: z.string(),
