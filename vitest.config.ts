@@ -7,5 +7,7 @@ export default defineConfig({
     maxWorkers: 2,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Tests take the kernels that the adapter's kind decides; tests/kernelChoice.test.ts times them.
+    env: { COORDWISE_LSTM: 'default' },
   },
 });

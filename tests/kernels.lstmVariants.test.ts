@@ -20,6 +20,7 @@ function choice(kind: 'gpu' | 'software', subgroupLanes: number, storageTextureR
   return {
     adapter: { description: '', vendor: '', architecture: '', kind, ...sizes, storageTextureReads },
     subgroupLanes,
+    chosen: () => undefined,
   };
 }
 

@@ -1,4 +1,3 @@
-import { lstmVariant } from '../host/index.ts';
 import type { Values } from './options.ts';
 import { Output } from './output.ts';
 import { VERSION } from './reporting.ts';
@@ -17,21 +16,35 @@ const LIMITS = [
 /** Adapter, limits and versions. Returns the exit code. */
 export async function info(values: Values): Promise<number> {
   const output = new Output(values['json'] === true);
-  return withDevice(adapterFrom(values), output, async (context) => {
-    const { adapter, device } = context;
-    const lstmKernels = lstmVariant(context);
-    const limits = Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]]));
-    const features = [...device.features].sort();
-    output.say(
-      `Kind: ${adapter.kind}; vendor ${adapter.vendor || 'unknown'}, architecture ${adapter.architecture || 'unknown'}`,
-    );
-    output.say(
-      `Subgroups: ${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize} lanes; LSTM kernels: ${lstmKernels}`,
-    );
-    output.say(`Features: ${features.join(', ')}`);
-    for (const [name, value] of Object.entries(limits)) output.say(`${name}: ${value}`);
-    output.say(`coordwise ${VERSION}, Node ${process.version}, ${process.platform} ${process.arch}`);
-    output.result({ version: VERSION, node: process.version, adapter, lstmKernels, features, limits });
-    return EXIT.done;
-  });
+  return withDevice(
+    adapterFrom(values),
+    output,
+    async (context, { variant: lstmKernels, reason, timings }) => {
+      const { adapter, device } = context;
+      const limits = Object.fromEntries(LIMITS.map((name) => [name, device.limits[name]]));
+      const features = [...device.features].sort();
+      output.say(
+        `Kind: ${adapter.kind}; vendor ${adapter.vendor || 'unknown'}, architecture ${adapter.architecture || 'unknown'}`,
+      );
+      output.say(
+        `Subgroups: ${adapter.subgroupMinSize} to ${adapter.subgroupMaxSize} lanes; LSTM kernels: ${lstmKernels}`,
+      );
+      const times = timings.map(({ variant, ms }) => `${variant} ${ms.toPrecision(3)} ms`);
+      output.say(`LSTM kernels chosen: ${reason}${times.length > 0 ? ` (${times.join(', ')})` : ''}`);
+      output.say(`Features: ${features.join(', ')}`);
+      for (const [name, value] of Object.entries(limits)) output.say(`${name}: ${value}`);
+      output.say(`coordwise ${VERSION}, Node ${process.version}, ${process.platform} ${process.arch}`);
+      output.result({
+        version: VERSION,
+        node: process.version,
+        adapter,
+        lstmKernels,
+        lstmReason: reason,
+        lstmTimings: timings,
+        features,
+        limits,
+      });
+      return EXIT.done;
+    },
+  );
 }

@@ -28,6 +28,7 @@ import { refuseEmptyNumbers, report, usageError, watchOutput } from './usage.ts'
 
 const EPILOGUE = [
   "Adapter: a real GPU, else the system's lavapipe, else the SwiftShader that npm brings; --adapter or the environment variable COORDWISE_ADAPTER insists on one.",
+  'Kernels: the fastest, timed once on an adapter; COORDWISE_LSTM (auto, default, plain, subgroups) decides without timing. `coordwise info` says which.',
   "Fashion-MNIST: Debian's package dataset-fashion-mnist, or the folder that the environment variable COORDWISE_FASHION_MNIST names.",
   'Exit codes: 0 done; 1 a run failed or a check did not hold; 2 the command line is wrong; 130 interrupted.',
 ].join('\n');

@@ -1,9 +1,11 @@
-import { ConfigError, CoordwiseError, type GpuContext } from '../host/index.ts';
+import { ConfigError, CoordwiseError, type GpuContext, type LstmVariant } from '../host/index.ts';
 import {
   ADAPTER_CHOICES,
   type AdapterChoice,
   adapterFromEnvironment,
   adapterLine,
+  chooseKernels,
+  type KernelChoice,
   openNodeContext,
 } from '../node/index.ts';
 import { formatBytes } from '../report/terminal.ts';
@@ -24,16 +26,21 @@ export function adapterFrom(values: Values): AdapterChoice {
   );
 }
 
-/** Opens the adapter, says which, runs `work` and closes it. */
+/**
+ * Opens the adapter, says which, chooses its kernels, runs `work` and closes it.
+ * @param lstm the LSTM kernels that a run goes on with
+ */
 export async function withDevice<T>(
   choice: AdapterChoice,
   output: Output,
-  work: (context: GpuContext) => Promise<T>,
+  work: (context: GpuContext, kernels: KernelChoice) => Promise<T>,
+  lstm?: LstmVariant,
 ): Promise<T> {
   const context = await openNodeContext(choice);
   output.say(adapterLine(context));
   try {
-    return await work(context);
+    const onTiming = (what: string) => output.say(what);
+    return await work(context, await chooseKernels(context, { variant: lstm, onTiming }));
   } finally {
     context.destroy();
   }

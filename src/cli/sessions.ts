@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import * as z from 'zod';
-import { parseStoredConfig } from '../host/index.ts';
+import { LSTM_VARIANTS, type LstmVariant, parseStoredConfig } from '../host/index.ts';
 import { type RunFolder, readJsonFile } from '../node/index.ts';
 import { COMMIT, VERSION } from './reporting.ts';
 
@@ -10,6 +10,8 @@ const NAME = 'sessions.json';
 const sessionsSchema = z.array(
   z.object({
     adapter: z.string(),
+    /** Absent where a version before the choice by timing wrote it. */
+    lstmKernels: z.enum(LSTM_VARIANTS).optional(),
     version: z.string(),
     /** Of the source; empty where it was not known. */
     commit: z.string(),
@@ -31,12 +33,16 @@ export function readSessions(folder: string): Session[] {
 }
 
 /** Notes this process in the folder: the returned function, at every checkpoint, how far it has got. */
-export function startSession(folder: RunFolder, adapter: string, from: number): (to: number) => void {
+export function startSession(
+  folder: RunFolder,
+  { adapter, lstmKernels }: { readonly adapter: string; readonly lstmKernels: LstmVariant },
+  from: number,
+): (to: number) => void {
   const before = readSessions(folder.path).filter((session) => session.to <= from);
   const start = performance.now();
   return (to) => {
     const seconds = Math.round((performance.now() - start) / 100) / 10;
-    const session: Session = { adapter, version: VERSION, commit: COMMIT, from, to, seconds };
+    const session: Session = { adapter, lstmKernels, version: VERSION, commit: COMMIT, from, to, seconds };
     folder.writeText(NAME, `${JSON.stringify([...before, session], null, 1)}\n`);
   };
 }

@@ -16,6 +16,7 @@ import { taskOptions, trainOptions, type Values } from './options.ts';
 import { Output } from './output.ts';
 import { describeTasks, flatten, makeReport, resultOf, saveResults, sayCurves } from './reporting.ts';
 import { adapterFrom, withDevice } from './session.ts';
+import { readSessions } from './sessions.ts';
 import {
   baselinesFrom,
   defaultBaselines,
@@ -118,67 +119,75 @@ async function trainAndReport(
   resume: boolean,
 ): Promise<number> {
   const data = await loadTaskData(config.task);
-  return withDevice(options.adapter, output, async (context) => {
-    const start = performance.now();
-    const run = await trainRun(context, config, data, folder, output, resume).catch((error: unknown) => {
-      sayHowToGoOn(folder, output);
-      throw error;
-    });
-    const { iteration, skipped, stopped, best } = run.result;
-    const facts = { folder: folder.path, iteration, skipped, stopped: stopped ?? null };
-    output.say(
-      `Best weights: after ${best.iteration} meta-iterations, in ${folder.path}/best.safetensors (${formatSeconds(run.seconds)})`,
-    );
-    if (stopped === 'asked') {
-      output.say(`Interrupted after ${iteration} meta-iterations; ${goOnWith(folder.path)}`);
-    }
-    const exit = stopped === 'asked' ? EXIT.interrupted : stopped === 'not-finite' ? EXIT.failed : EXIT.done;
-    if (!options.evaluate || stopped === 'asked') {
-      const { iteration: bestIteration, score } = best;
-      output.result({ ...facts, best: { iteration: bestIteration, score } });
-      return exit;
-    }
-    const { task, seed, horizon, optimizer } = config;
-    const learned = { config: optimizer, phi: best.phi };
-    const episodes = options.gateEpisodes;
-    const testTasks = options.testTasks ?? defaultTestTasks(config.task);
-    const comparison = await compare(
-      context,
-      {
-        task: config.task,
-        data,
+  // A resumed run goes on with its own kernels, hence to the same bits.
+  const lstm = resume ? readSessions(folder.path).at(-1)?.lstmKernels : undefined;
+  return withDevice(
+    options.adapter,
+    output,
+    async (context) => {
+      const start = performance.now();
+      const run = await trainRun(context, config, data, folder, output, resume).catch((error: unknown) => {
+        sayHowToGoOn(folder, output);
+        throw error;
+      });
+      const { iteration, skipped, stopped, best } = run.result;
+      const facts = { folder: folder.path, iteration, skipped, stopped: stopped ?? null };
+      output.say(
+        `Best weights: after ${best.iteration} meta-iterations, in ${folder.path}/best.safetensors (${formatSeconds(run.seconds)})`,
+      );
+      if (stopped === 'asked') {
+        output.say(`Interrupted after ${iteration} meta-iterations; ${goOnWith(folder.path)}`);
+      }
+      const exit =
+        stopped === 'asked' ? EXIT.interrupted : stopped === 'not-finite' ? EXIT.failed : EXIT.done;
+      if (!options.evaluate || stopped === 'asked') {
+        const { iteration: bestIteration, score } = best;
+        output.result({ ...facts, best: { iteration: bestIteration, score } });
+        return exit;
+      }
+      const { task, seed, horizon, optimizer } = config;
+      const learned = { config: optimizer, phi: best.phi };
+      const episodes = options.gateEpisodes;
+      const testTasks = options.testTasks ?? defaultTestTasks(config.task);
+      const comparison = await compare(
+        context,
+        {
+          task: config.task,
+          data,
+          seed: config.seed,
+          tasks: testTasks,
+          tuningTasks: config.validation.tasks,
+          horizon: config.horizon,
+          learned: learnedOf(config.optimizer, best.phi, { ...config, iteration: best.iteration }),
+          others: [],
+          baselines: options.baselines ?? defaultBaselines(config.task),
+        },
+        output,
+      );
+      sayCurves(output, comparison);
+      const gates = await gatesOfRun(context, { task, data, seed, horizon, learned, episodes }, output);
+      const wallSeconds = (performance.now() - start) / 1000;
+      const html = await makeReport({
+        context,
+        title: `${config.optimizer.kind} learns to optimise: ${comparison.optimizeeDescription}`,
         seed: config.seed,
-        tasks: testTasks,
-        tuningTasks: config.validation.tasks,
+        settings: { ...flatten(config), ...groupSettings(config.optimizer, config.task) },
+        tasks: describeTasks(config.task, config.seed, testTasks),
+        testTasks,
+        training: run.training,
+        validation: run.validation,
+        comparison,
+        unroll: config.unroll,
         horizon: config.horizon,
-        learned: learnedOf(config.optimizer, best.phi, { ...config, iteration: best.iteration }),
-        others: [],
-        baselines: options.baselines ?? defaultBaselines(config.task),
-      },
-      output,
-    );
-    sayCurves(output, comparison);
-    const gates = await gatesOfRun(context, { task, data, seed, horizon, learned, episodes }, output);
-    const wallSeconds = (performance.now() - start) / 1000;
-    const html = await makeReport({
-      context,
-      title: `${config.optimizer.kind} learns to optimise: ${comparison.optimizeeDescription}`,
-      seed: config.seed,
-      settings: { ...flatten(config), ...groupSettings(config.optimizer, config.task) },
-      tasks: describeTasks(config.task, config.seed, testTasks),
-      testTasks,
-      training: run.training,
-      validation: run.validation,
-      comparison,
-      unroll: config.unroll,
-      horizon: config.horizon,
-      wallSeconds,
-      bytes: run.bytes,
-      gates,
-    });
-    saveResults(folder, comparison, wallSeconds, html, gates);
-    output.say(`Report: ${folder.path}/report.html (${formatSeconds(wallSeconds)} in all)`);
-    output.result({ ...facts, ...resultOf(comparison, wallSeconds) });
-    return exit;
-  });
+        wallSeconds,
+        bytes: run.bytes,
+        gates,
+      });
+      saveResults(folder, comparison, wallSeconds, html, gates);
+      output.say(`Report: ${folder.path}/report.html (${formatSeconds(wallSeconds)} in all)`);
+      output.result({ ...facts, ...resultOf(comparison, wallSeconds) });
+      return exit;
+    },
+    lstm,
+  );
 }

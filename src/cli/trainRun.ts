@@ -6,6 +6,7 @@ import {
   encodeWeights,
   type GpuContext,
   lossWeightsOf,
+  lstmVariant,
   MetaTraining,
   type MetaTrainResult,
   type Stage,
@@ -60,7 +61,11 @@ export async function trainRun(
       done > 0 ? `Resuming after meta-iteration ${done}` : 'No checkpoint yet: starting from the beginning',
     );
   }
-  const noteSession = startSession(folder, context.adapter.description, checkpoint?.iteration ?? 0);
+  const noteSession = startSession(
+    folder,
+    { adapter: context.adapter.description, lstmKernels: lstmVariant(context) },
+    checkpoint?.iteration ?? 0,
+  );
   const progress = output.progress('meta-training');
   let validationText = '';
   const lossWeight = lossWeightsOf(config).reduce((sum, weight) => sum + weight, 0);

@@ -66,7 +66,14 @@ export {
 export { Unroll, type UnrollOptions } from './meta/unroll.ts';
 export { ACTIVATIONS, type Activation } from './ops/activation.ts';
 export { coordinatesOf, type ParameterGroup } from './ops/coordinates.ts';
-export { LSTM_VARIANTS, type LstmVariant, lstmVariant } from './ops/lstmVariants.ts';
+export { fastestLstm, LSTM_TIMED, type LstmTiming, timeLstmVariants } from './ops/lstmTiming.ts';
+export {
+  chooseLstmVariant,
+  LSTM_VARIANTS,
+  type LstmVariant,
+  lstmCandidates,
+  lstmVariant,
+} from './ops/lstmVariants.ts';
 export { recordNormal, recordUniform, THREEFRY_WGSL } from './ops/random.ts';
 export { recordReduceRows } from './ops/reduce.ts';
 export { conv2dLayer } from './optimizees/layers/conv2d.ts';

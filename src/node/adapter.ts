@@ -72,6 +72,12 @@ export function adapterFromEnvironment(): AdapterChoice {
   return choice;
 }
 
+/** The user's folder for what can be made again: the unpacked software adapter, the chosen kernels. */
+export function cacheFolder(): string {
+  const cache = process.env['XDG_CACHE_HOME'] ?? `${homedir() || tmpdir()}/.cache`;
+  return `${cache}/coordwise`;
+}
+
 /** One line for people: which adapter, and what its times are worth. */
 export function adapterLine(context: GpuContext): string {
   const { description, kind } = context.adapter;
@@ -86,8 +92,7 @@ export function adapterLine(context: GpuContext): string {
 async function prepareVulkan(choice: AdapterChoice): Promise<void> {
   const systemLoader = loadLibrary('libvulkan.so.1');
   const wanted = choice === 'auto' || choice === 'swiftshader' || !systemLoader;
-  const cache = process.env['XDG_CACHE_HOME'] ?? `${homedir() || tmpdir()}/.cache`;
-  const bundled = wanted ? await unpackSwiftShader(`${cache}/coordwise`) : undefined;
+  const bundled = wanted ? await unpackSwiftShader(cacheFolder()) : undefined;
   if (!bundled) return;
   if (systemLoader) {
     // The loader ignores VK_ADD_DRIVER_FILES where VK_DRIVER_FILES is set.

@@ -56,6 +56,7 @@ export class GpuContext {
   /** Undefined where programs are one submit each. */
   readonly pace: SubmitPace | undefined;
   readonly #pipelines = new Map<string, Promise<CompiledKernel>>();
+  readonly #choices = new Map<string, string>();
   #failure: CoordwiseError | undefined;
 
   constructor(device: GPUDevice, adapter: AdapterSummary, options: ContextOptions = {}) {
@@ -84,6 +85,16 @@ export class GpuContext {
         'start again; a training run goes on from its last checkpoint with --resume',
       );
     });
+  }
+
+  /** Which variant of a group of kernels was chosen for this device; undefined where nobody has chosen. */
+  chosen(group: string): string | undefined {
+    return this.#choices.get(group);
+  }
+
+  /** Chooses for programs recorded from now on. The variants' names are those of the group's own file in src/host/ops. */
+  choose(group: string, variant: string): void {
+    this.#choices.set(group, variant);
   }
 
   /** Throws the first failure the device has reported since it was opened. */

@@ -1,3 +1,4 @@
+import { ConfigError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import type { LstmSizes } from './lstmSizes.ts';
@@ -15,14 +16,41 @@ const LANES = 8;
 /** Inputs and units up to which a lane can keep its unit's weights in registers (lib/lstmUnits.wgsl). */
 const MOST_ROWS = 24;
 
+/** Name of the group in `GpuContext.choose`. */
+const GROUP = 'lstm';
+
+/** What the choice depends on. */
+export type LstmChoice = Pick<GpuContext, 'adapter' | 'subgroupLanes' | 'chosen'>;
+
+/** The variants that run on a device. */
+export function lstmCandidates({ adapter, subgroupLanes }: LstmChoice): readonly LstmVariant[] {
+  return subgroupLanes === LANES && adapter.storageTextureReads ? LSTM_VARIANTS : ['plain'];
+}
+
 /**
- * The one place that chooses between the LSTM's kernels. Software adapters with subgroups of 8 load lane by lane,
- * which is what the subgroup kernels save; a GPU reads uniform memory cheaply, and none has been measured.
- * `context.subgroupLanes` is 0 where the caller of `openContext` asked for no subgroups.
+ * Which of the LSTM's kernels programs on this device take: what was chosen (`chooseLstmVariant`), else the subgroup kernels
+ * on software adapters that run them. Those load lane by lane, which the subgroup kernels save; a GPU reads uniform memory cheaply.
  */
-export function lstmVariant({ adapter, subgroupLanes }: LstmChoice): LstmVariant {
-  const gains = adapter.kind === 'software' && subgroupLanes === LANES && adapter.storageTextureReads;
-  return gains ? 'subgroups' : 'plain';
+export function lstmVariant(context: LstmChoice): LstmVariant {
+  const candidates = lstmCandidates(context);
+  const chosen = candidates.find((variant) => variant === context.chosen(GROUP));
+  if (chosen) return chosen;
+  return context.adapter.kind === 'software' && candidates.includes('subgroups') ? 'subgroups' : 'plain';
+}
+
+/**
+ * For programs recorded from now on.
+ * @throws ConfigError where the device does not run that variant
+ */
+export function chooseLstmVariant(context: GpuContext, variant: LstmVariant): void {
+  const candidates = lstmCandidates(context);
+  if (!candidates.includes(variant)) {
+    throw new ConfigError(
+      `${context.adapter.description} does not run the LSTM kernels ${JSON.stringify(variant)}`,
+      `choose from: ${candidates.join(', ')}`,
+    );
+  }
+  context.choose(GROUP, variant);
 }
 
 /**
@@ -40,9 +68,6 @@ export function planLstmTexels(pool: TensorPool, ring: readonly Tensor[], alive:
     if (own) tensor.useTexels(own);
   }
 }
-
-/** What the choice depends on. */
-export type LstmChoice = Pick<GpuContext, 'adapter' | 'subgroupLanes'>;
 
 /** Whether a layer is small enough for the kernels whose lanes are units; a larger one takes the plain kernels. */
 export function lanesHoldUnits({ inputs, hidden }: Pick<LstmSizes, 'inputs' | 'hidden'>): boolean {

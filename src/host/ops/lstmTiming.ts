@@ -1,0 +1,90 @@
+import { GpuContext } from '../gpu/context.ts';
+import { Program } from '../gpu/program.ts';
+import { submit } from '../gpu/readback.ts';
+import { type Tensor, TensorPool } from '../gpu/tensor.ts';
+import {
+  type LstmSizes,
+  lstmRow,
+  lstmWindow,
+  recordLstmBackwardGates,
+  recordLstmBackwardInputs,
+  recordLstmBackwardWeights,
+  recordLstmForward,
+} from './lstm.ts';
+import { chooseLstmVariant, type LstmVariant, lstmCandidates, planLstmTexels } from './lstmVariants.ts';
+
+/** The layer that is timed: the second of the published optimizer, on as many coordinates as a small network has. */
+const TIMED = { inputs: 20, hidden: 20, mp4: 512, chunks: 64 } as const;
+const ROUNDS = 7;
+/** A later variant must be faster than an earlier one by more than this share. */
+const MARGIN = 0.05;
+
+/** For people and for the key of a stored choice: what was timed. */
+export const LSTM_TIMED = `a layer of ${TIMED.inputs} inputs and ${TIMED.hidden} units on ${4 * TIMED.mp4} coordinates`;
+
+/** Milliseconds of one layer forward and backward; the least of some interleaved runs, to completion. */
+export interface LstmTiming {
+  readonly variant: LstmVariant;
+  readonly ms: number;
+}
+
+/** Times every variant that the device runs, one after the other in turns; compiles them all. */
+export async function timeLstmVariants(context: GpuContext): Promise<LstmTiming[]> {
+  const layers: { variant: LstmVariant; layer: Layer; ms: number[] }[] = [];
+  try {
+    for (const variant of lstmCandidates(context)) {
+      layers.push({ variant, layer: await createLayer(context, variant), ms: [] });
+    }
+    for (let round = 0; round <= ROUNDS; round++) {
+      for (const { layer, ms } of layers) {
+        const start = performance.now();
+        submit(context, (encoder) => layer.program.encode(encoder));
+        await context.idle();
+        // The first round compiles.
+        if (round > 0) ms.push(performance.now() - start);
+      }
+    }
+  } finally {
+    for (const { layer } of layers) layer.pool.destroy();
+  }
+  return layers.map(({ variant, ms }) => ({ variant, ms: Math.min(...ms) }));
+}
+
+/** The fastest; of variants that are about alike the first, so that chance does not decide. */
+export function fastestLstm(timings: readonly LstmTiming[]): LstmVariant {
+  let [best] = timings;
+  if (!best) throw new RangeError('no variant was timed');
+  for (const timing of timings) if (timing.ms < best.ms * (1 - MARGIN)) best = timing;
+  return best.variant;
+}
+
+interface Layer {
+  readonly pool: TensorPool;
+  readonly program: Program;
+}
+
+async function createLayer(device: GpuContext, variant: LstmVariant): Promise<Layer> {
+  const { wait } = device;
+  const context = new GpuContext(device.device, device.adapter, { wait });
+  chooseLstmVariant(context, variant);
+  const pool = new TensorPool(context);
+  const { inputs, hidden, mp4, chunks } = TIMED;
+  const sizes: LstmSizes = { inputs, hidden, mp4, window: lstmWindow(TIMED) };
+  const rows = (label: string, count: number): Tensor => pool.tensor(label, [count, 4 * mp4]);
+  const size = 4 * hidden * lstmRow(TIMED);
+  const weights = pool.tensor('weights', [size]);
+  const [x, hPrev, cPrev] = [rows('x', inputs), rows('h', hidden), rows('c', hidden)];
+  const [h, c] = [rows('next h', hidden), rows('next c', hidden)];
+  const [dh, dc, dGates] = [rows('dh', hidden), rows('dc', hidden), rows('dGates', 4 * hidden)];
+  const dInput = rows('dInput', hidden);
+  const partials = pool.tensor('partials', [size * chunks]);
+  for (const tensor of [x, hPrev]) planLstmTexels(pool, [tensor], 1);
+  await pool.allocate();
+  const program = new Program(context, `LSTM kernels, ${variant}`);
+  recordLstmForward(program, { weights, x, hPrev, cPrev, h, c }, sizes);
+  recordLstmBackwardGates(program, { weights, x, hPrev, cPrev, dh, dc, dGates }, sizes);
+  recordLstmBackwardWeights(program, { x, hPrev, dGates, partials }, sizes, { chunks, accumulate: false });
+  recordLstmBackwardInputs(program, { weights, dGates, dInput }, sizes, { of: 'hPrev', accumulate: false });
+  await program.prepare();
+  return { pool, program };
+}
