@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { taskKeys } from '../src/host/data/threefry.ts';
 import { Evaluator } from '../src/host/meta/evaluator.ts';
-import { summarise } from '../src/host/meta/statistics.ts';
+import { lossAtStep, summarise } from '../src/host/meta/statistics.ts';
 import { createBaseline, tuneBaseline } from '../src/host/meta/tune.ts';
 import { createHandDesigned } from '../src/host/optimizers/handDesigned.ts';
 import { gpuForThisFile } from './support/gpu.ts';
@@ -95,5 +95,14 @@ describe('a tuned learning rate', () => {
     expect(learningRate).toBeLessThan(9e-5);
     expect(trials[0]?.learningRate).toBeLessThan(learningRate);
     expect(trials.at(-1)?.score).toBe(Number.POSITIVE_INFINITY);
+  });
+});
+
+describe('the loss at a step', () => {
+  it('is that step’s own, and late in a run the mean over the last hundredth of the steps', () => {
+    const losses = Array.from({ length: 301 }, (_, t) => t);
+    expect([0, 99, 199].map((step) => lossAtStep(losses, step))).toEqual([0, 99, 199]);
+    expect(lossAtStep(losses, 300)).toBe((298 + 299 + 300) / 3);
+    expect(lossAtStep(losses, 301)).toBeNaN();
   });
 });

@@ -35,6 +35,7 @@ export {
   type AccuracySummary,
   type LossMatrix,
   type LossSummary,
+  lossAtStep,
   meanWithInterval,
   summarise,
 } from './meta/statistics.ts';

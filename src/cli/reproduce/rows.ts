@@ -1,3 +1,4 @@
+import { lossAtStep } from '../../host/index.ts';
 import type { AccuracyRow, LossCurve } from '../../report/data.ts';
 import type { ResultRow } from '../../report/results.ts';
 import type { RecipeTest } from './recipe.ts';
@@ -50,7 +51,7 @@ export function contestantsOf(
 
 /** A contestant's loss at a step: the mean over meta-seeds of the means over tasks. */
 export function lossAt({ curves }: Contestant, step: number): number {
-  return meanOf(curves.map(({ mean }) => mean[step] ?? Number.NaN));
+  return meanOf(curves.map(({ mean }) => lossAtStep(mean, step)));
 }
 
 /** One curve a contestant, as figures draw it: the mean over meta-seeds, and as a band from the best to the worst of them. */
@@ -93,7 +94,7 @@ export function resultRow(contestant: Contestant, test: RecipeTest, steps: reado
     setting: (curves[0] ?? first)?.setting ?? '',
     losses: curve ? steps.map((step) => finite(lossAt(contestant, step))) : [],
     ...(kind === 'learned' && {
-      seeds: curves.map(({ mean }) => steps.map((step) => finite(mean[step] ?? Number.NaN))),
+      seeds: curves.map(({ mean }) => steps.map((step) => finite(lossAtStep(mean, step)))),
     }),
     spread: finite(curve?.finalSpread ?? Number.NaN),
     error: finite(curve?.finalError ?? Number.NaN),

@@ -4,6 +4,7 @@ import {
   ConfigError,
   CoordwiseError,
   type GpuContext,
+  lossAtStep,
   parseConfig,
   type TaskData,
   taskSchema,
@@ -160,7 +161,7 @@ async function measure(
       axis,
       value,
       task: words,
-      adam: { final: finite(adam.finalMean), setting: adam.setting },
+      adam: { final: finite(lossAtStep(adam.mean, horizon)), setting: adam.setting },
     };
     measured.push({ column, curves: learned.map(({ label }) => curveOf(curves, label)) });
   }
@@ -168,7 +169,8 @@ async function measure(
     label: path,
     trained: `${file.optimizer.kind}, ${file.training.iteration} meta-steps of ${file.training.horizon} steps, seed ${file.training.seed}`,
     cells: measured.map(({ column, curves }) => {
-      const { finalMean = Number.NaN, finalError = Number.NaN, diverged = 0 } = curves[row] ?? {};
+      const { mean = [], finalError = Number.NaN, diverged = 0 } = curves[row] ?? {};
+      const finalMean = lossAtStep(mean, mean.length - 1);
       return {
         final: finite(finalMean),
         error: finite(finalError),

@@ -35,6 +35,19 @@ export interface AccuracySummary {
   readonly interval: number;
 }
 
+/** How many losses, up to that of a step, its loss is a mean over: 1 below step 200, 100 at step 10,000. */
+function lossWindow(step: number): number {
+  return Math.max(1, Math.floor(step / 100));
+}
+
+/** The loss at a step: in a long run the mean over the last hundredth of the steps, as one minibatch says little there. */
+export function lossAtStep(losses: ArrayLike<number>, step: number): number {
+  const window = lossWindow(step);
+  let sum = 0;
+  for (let t = step - window + 1; t <= step; t++) sum += losses[t] ?? Number.NaN;
+  return sum / window;
+}
+
 /** Mean of one number a task, with half the width of its 95 % confidence interval (normal, as few-shot papers give). */
 export function meanWithInterval(values: readonly number[]): { mean: number; interval: number } {
   const mean = values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,3 +1,4 @@
+import { isEpisode } from '../config.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import {
   betaOf,
@@ -7,12 +8,12 @@ import {
   type HandDesignedSetting,
 } from '../optimizers/handDesigned.ts';
 import { Evaluator, type EvaluatorOptions } from './evaluator.ts';
-import { type LossMatrix, summarise } from './statistics.ts';
+import { type LossMatrix, type LossSummary, lossAtStep, summarise } from './statistics.ts';
 
 /** One setting that was tried. */
 export interface Trial extends HandDesignedSetting {
   /**
-   * Mean over tasks of the loss at the horizon, or of the share of the query set that is classified wrong, where
+   * Mean over tasks of the loss at the horizon (of long runs over the last hundredth of the steps), or of the share of the query set that is classified wrong, where
    * tasks have one; infinite when a task diverged.
    */
   readonly score: number;
@@ -94,6 +95,9 @@ export async function tuneBaseline(
   const planned = COARSE.length + others.length * AROUND.length + FINE.length;
   const evaluator = tuningEvaluator(context, baseline, options, tasks);
   const trials: Trial[] = [];
+  // Episodes are measured after their last step alone.
+  const lossOf = ({ mean, finalMean }: LossSummary) =>
+    isEpisode(options.task) ? finalMean : lossAtStep(mean, options.horizon);
   const tryAll = async (settings: readonly HandDesignedSetting[]) => {
     const allKeys = Uint32Array.from(settings.flatMap(() => [...keys]));
     const settingOf = (task: number) => settings[Math.floor(task / tasks)] ?? { learningRate: 0 };
@@ -102,7 +106,9 @@ export async function tuneBaseline(
       (members) => evaluator.optimizer.set(members.map(settingOf)),
       (share) => onProgress?.(Math.min(1, (trials.length + share * settings.length) / planned)),
     );
-    trials.push(...settings.map((setting, i) => ({ ...setting, score: scoreOf(losses, i * tasks, tasks) })));
+    trials.push(
+      ...settings.map((setting, i) => ({ ...setting, score: scoreOf(losses, i * tasks, tasks, lossOf) })),
+    );
   };
   const best = () => trials.reduce((a, b) => (b.score < a.score ? b : a));
   /** Further learning rates with the best's beta, until the best lies between worse ones. */
@@ -147,7 +153,12 @@ function settingIn({ learningRate, beta }: HandDesignedSetting): HandDesignedSet
   return beta === undefined ? { learningRate } : { learningRate, beta };
 }
 
-function scoreOf({ horizon, values, accuracy }: LossMatrix, first: number, tasks: number): number {
+function scoreOf(
+  { horizon, values, accuracy }: LossMatrix,
+  first: number,
+  tasks: number,
+  loss: (summary: LossSummary) => number,
+): number {
   const size = horizon + 1;
   const part = (all: Float64Array) => all.subarray(first * size, (first + tasks) * size);
   const summary = summarise({
@@ -157,5 +168,5 @@ function scoreOf({ horizon, values, accuracy }: LossMatrix, first: number, tasks
     ...(accuracy && { accuracy: part(accuracy) }),
   });
   if (summary.diverged > 0) return Number.POSITIVE_INFINITY;
-  return summary.accuracy ? 1 - summary.accuracy.final : summary.finalMean;
+  return summary.accuracy ? 1 - summary.accuracy.final : loss(summary);
 }
