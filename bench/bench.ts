@@ -35,6 +35,9 @@ export interface BenchOptions {
 
 const PROFILED_RUNS = 3;
 
+/** Four times the coordinates may take so many times as long. */
+const MOST_GROWTH = 4.2;
+
 /**
  * First runs, checks of what they left, then interleaved timed runs and a profile; gives the benches' memory back.
  * @throws CoordwiseError when a check fails; nothing has been timed then.
@@ -53,7 +56,8 @@ export async function runBench(
     }
     const first = new Map<string, FirstRun>();
     for (const bench of benches) first.set(bench.name, await firstRun(bench));
-    const checks = await runChecks(context, benches, say);
+    const ofBytes = workloads.map((workload) => checkBytes(workload, first.get(workload.name)?.bytesTaken));
+    const checks = await runChecks(context, benches, ofBytes, say);
     // Variants of a workload are our own; other implementations have the plain ones.
     const plain = workloads.filter(({ name }) => !name.includes('-'));
     if (peers) comparison = await Comparison.start(peers, plain, environment.adapter.description, say);
@@ -84,6 +88,7 @@ export async function runBench(
       checks,
       rates: rateResults,
       workloads: workloads.map((workload) => workloadResult(workload, measured(workload.name), fma)),
+      ...growthOf(samples),
       ...(comparison && { peers: comparison.result(samples) }),
       ...profile,
     };
@@ -93,14 +98,31 @@ export async function runBench(
   }
 }
 
+/** Memory is announced before it is taken, to the byte. */
+function checkBytes({ name, bytes }: Workload, taken = Number.NaN): Check {
+  const error = taken === bytes ? 0 : Math.abs(taken / bytes - 1);
+  return { name: `${name}: bytes taken`, against: 'bytes announced', error, tolerance: 0 };
+}
+
+/** How the time grows with the coordinates, where both were run: the median over the rounds. */
+function growthOf(samples: ReadonlyMap<string, Samples>): Pick<BenchResult, 'growth'> {
+  const [all, quarter] = [samples.get('W3')?.ms, samples.get('W3-QUARTER')?.ms];
+  if (!all || !quarter) return {};
+  return {
+    growth: { ratio: median(all.map((ms, i) => ms / (quarter[i] ?? Number.NaN))), most: MOST_GROWTH },
+  };
+}
+
 /** All checks, printed one a line. */
 async function runChecks(
   context: GpuContext,
   benches: readonly Timed[],
+  before: readonly Check[],
   say: (line: string) => void,
 ): Promise<Check[]> {
   say('Relative errors of the numbers, before anything is timed:');
-  const sources = [
+  const sources: (() => Promise<readonly Check[]>)[] = [
+    async () => before,
     () => checkCases(context, join(repositoryFolder(), 'tests', 'cases')),
     ...benches.map((bench) => () => bench.check()),
   ];

@@ -5,7 +5,7 @@ import { ADAPTER_CHOICES, adapterFromEnvironment, adapterLine, openNodeContext }
 import { runBench } from './bench.ts';
 import { repositoryFolder } from './environment.ts';
 import { findPeers, parsePeers } from './peers/find.ts';
-import { report } from './print.ts';
+import { growsAsItMay, report } from './print.ts';
 import { benchResultSchema } from './result.ts';
 import { makeFolder, saveResult } from './save.ts';
 import { createBenches, parseWorkloads, WORKLOADS } from './workloads.ts';
@@ -84,6 +84,7 @@ async function main(args: readonly string[]): Promise<void> {
       await runBench(context, benches, { runs: options.runs, rateMs: RATE_MS, peers, say }),
     );
     for (const line of report(result)) say(line);
+    if (!growsAsItMay(result)) process.exitCode = FAILED;
     say('');
     say(`JSON: ${saveResult(result, options.out)}`);
     if (options.json) process.stdout.write(`${JSON.stringify(result)}\n`);

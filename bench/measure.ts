@@ -10,6 +10,8 @@ export interface Calls {
 export interface FirstRun extends Calls {
   /** Allocation, uploads, compiling what nothing before it has compiled, and one run. */
   readonly firstRunMs: number;
+  /** Taken for tensors, texels and readback; parameters of dispatches are not counted. */
+  readonly bytesTaken: number;
 }
 
 /** Milliseconds until the promise of `work` is resolved, which is when the device has completed it. */
@@ -22,11 +24,12 @@ export async function timeMs(work: () => Promise<unknown>): Promise<number> {
 /** Prepares and runs once; the calls are those of the run alone. */
 export async function firstRun(bench: Timed): Promise<FirstRun> {
   let calls: Calls = { dispatches: 0, submits: 0 };
+  let bytesTaken = 0;
   const firstRunMs = await timeMs(async () => {
-    await bench.prepare();
+    bytesTaken = await countBytes(() => bench.prepare());
     calls = await countCalls(() => bench.run());
   });
-  return { ...calls, firstRunMs };
+  return { ...calls, firstRunMs, bytesTaken };
 }
 
 /** One array each, a value a run. */
@@ -101,6 +104,31 @@ function machineTime(): { busy: number; all: number } {
     all += times.user + times.nice + times.sys + times.irq + times.idle;
   }
   return { busy, all };
+}
+
+/** Bytes of the buffers and textures made while `work` runs, but for buffers that are uniform and nothing else: parameters. */
+async function countBytes(work: () => Promise<unknown>): Promise<number> {
+  const device = GPUDevice.prototype;
+  const { createBuffer, createTexture } = device;
+  let bytes = 0;
+  device.createBuffer = function (descriptor) {
+    if ((descriptor.usage & (GPUBufferUsage.STORAGE | GPUBufferUsage.MAP_READ)) !== 0)
+      bytes += descriptor.size;
+    return createBuffer.call(this, descriptor);
+  };
+  device.createTexture = function (descriptor) {
+    const texture = createTexture.call(this, descriptor);
+    // Texels of tensors, the only textures there are, hold a vec4f each.
+    bytes += 16 * texture.width * texture.height;
+    return texture;
+  };
+  try {
+    await work();
+  } finally {
+    device.createBuffer = createBuffer;
+    device.createTexture = createTexture;
+  }
+  return bytes;
 }
 
 /** Counts dispatches and submits while `work` runs; nothing else may use WebGPU meanwhile. */

@@ -32,7 +32,13 @@ function headLines({ date, adapter, versions, commit, machine, runs }: BenchResu
   ];
 }
 
-function workloadLines({ workloads }: BenchResult): string[] {
+/** Whether the time grows with the coordinates as it may. */
+export function growsAsItMay({ growth }: BenchResult): boolean {
+  return growth === undefined || growth.ratio <= growth.most;
+}
+
+function workloadLines(result: BenchResult): string[] {
+  const { workloads, growth } = result;
   const head = [
     '',
     'first',
@@ -64,6 +70,11 @@ function workloadLines({ workloads }: BenchResult): string[] {
     'first: the first run with allocation, uploads and compiling what was not compiled by a row above.',
     'CPU: processor time of a run, all threads together; a busy machine changes it less than the time that passes.',
     'GFLOP/s: useful work of the median; recomputed gates are not counted as useful work.',
+    ...(growth
+      ? [
+          `Four times the coordinates (W3 over W3-QUARTER) take ${growth.ratio.toFixed(2)} times as long; ${growsAsItMay(result) ? 'allowed' : 'MORE than the allowed'}: ${growth.most}.`,
+        ]
+      : []),
   ];
 }
 

@@ -128,6 +128,8 @@ export const benchResultSchema = z.strictObject({
       percentOfFma: positive,
     }),
   ),
+  /** W3 over W3-QUARTER, four times the coordinates, and the most it may be; absent where one was not run. */
+  growth: z.strictObject({ ratio: positive, most: positive }).optional(),
   /** Other implementations, run between our own runs; absent where none was asked for. */
   peers: peersSchema.optional(),
   /** Of W1's unroll; null where it was not measured. */

@@ -11,7 +11,7 @@ import { table } from '../bench/lines.ts';
 import { countCalls, firstRun } from '../bench/measure.ts';
 import { checkMlpLosses, checkQuadratics, type UnrolledQuadratics } from '../bench/metaChecks.ts';
 import { createMetaIteration } from '../bench/metaIteration.ts';
-import { report } from '../bench/print.ts';
+import { growsAsItMay, report } from '../bench/print.ts';
 import { createCopyRate, createFmaRate } from '../bench/rates.ts';
 import { namedTensors } from '../bench/reference.ts';
 import { type BenchResult, benchResultSchema } from '../bench/result.ts';
@@ -75,6 +75,8 @@ const smallQuadratics = (context: GpuContext) =>
   createMetaIteration(context, 'W2', meta({ kind: 'quadratic', dimension: 5 }, 3));
 const smallUpdate = (context: GpuContext) =>
   createUpdate(context, 'W3', 333, parseConfig(l2lOptimizer, L2L, 'test'));
+const smallQuarter = (context: GpuContext) =>
+  createUpdate(context, 'W3-QUARTER', 83, parseConfig(l2lOptimizer, L2L, 'test'));
 const smallRates = (context: GpuContext) => [
   createFmaRate(context, { threads: 130, length: 128 }),
   createCopyRate(context, { bytes: 2 ** 14 }),
@@ -107,8 +109,9 @@ describe('checks of the numbers', () => {
   ] as const)('%s: the first run agrees with the float64 reference', async (_name, create, count) => {
     const bench = create(gpu());
     try {
-      const { dispatches, submits } = await firstRun(bench);
+      const { dispatches, submits, bytesTaken } = await firstRun(bench);
       expect(submits).toBe(1);
+      expect(bytesTaken).toBe(bench.bytes);
       expect(dispatches).toBeGreaterThanOrEqual(4);
       const checks = await bench.check();
       expect(checks.length).toBe(count);
@@ -241,7 +244,7 @@ describe('a whole bench at reduced size', () => {
   it('gives a document of the stated shape, a file and a report', async () => {
     const mlp = smallMlp(gpu());
     const benches: Benches = {
-      workloads: [mlp, smallQuadratics(gpu()), smallUpdate(gpu())],
+      workloads: [mlp, smallQuadratics(gpu()), smallUpdate(gpu()), smallQuarter(gpu())],
       rates: smallRates(gpu()),
       profiled: mlp,
     };
@@ -249,7 +252,10 @@ describe('a whole bench at reduced size', () => {
     const result = await runBench(gpu(), benches, { ...options, say: (line) => lines.push(line) });
     expect(benchResultSchema.parse(JSON.parse(JSON.stringify(result)))).toEqual(withoutUndefined(result));
     expect(lines.filter((line) => line.includes('PyTorch autograd')).length).toBeGreaterThanOrEqual(2);
-    expect(result.workloads.map(({ samplesMs }) => samplesMs.length)).toEqual([2, 2, 2]);
+    expect(result.workloads.map(({ samplesMs }) => samplesMs.length)).toEqual([2, 2, 2, 2]);
+    expect(result.growth?.ratio).toBeGreaterThan(0);
+    expect(growsAsItMay({ ...result, growth: { ratio: 4.3, most: 4.2 } })).toBe(false);
+    expect(growsAsItMay({ ...result, growth: { ratio: 4.2, most: 4.2 } })).toBe(true);
     const median = (name: string) => result.rates.find((rate) => rate.name === name)?.median ?? Number.NaN;
     expect(result.rates.flatMap(({ ratio }) => (ratio ? [ratio] : []))).toEqual([
       { of: 'matmul forward', value: median('conv forward') / median('matmul forward') },
@@ -282,6 +288,7 @@ describe('a whole bench at reduced size', () => {
     const wrong = {
       ...smallUpdate(gpu()),
       name: 'wrong',
+      bytes: 0,
       prepare: async () => {},
       run: async () => void runs++,
       check: async () => [{ name: 'the wrong one', against: 'the truth', error: 0.5, tolerance: 1e-5 }],
