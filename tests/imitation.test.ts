@@ -4,7 +4,7 @@ import { taskKeys } from '../src/host/data/threefry.ts';
 import { readTensors, submit, writeTensor } from '../src/host/gpu/readback.ts';
 import type { TensorPool } from '../src/host/gpu/tensor.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../src/host/io/checkpoint.ts';
-import { imitates } from '../src/host/meta/trainer.ts';
+import { imitates } from '../src/host/meta/kinds.ts';
 import { Unroll } from '../src/host/meta/unroll.ts';
 import { coordinatesOf } from '../src/host/ops/coordinates.ts';
 import { recordImitationDifference } from '../src/host/ops/imitation.ts';

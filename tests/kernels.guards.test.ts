@@ -39,6 +39,7 @@ import {
 } from '../src/host/ops/lstm.ts';
 import { metaAdamUpdateKernel } from '../src/host/ops/metaAdam.ts';
 import { movingAveragesBackwardKernel, movingAveragesForwardKernel } from '../src/host/ops/movingAverages.ts';
+import { pesGradientKernel } from '../src/host/ops/pes.ts';
 import { preprocessForwardKernel } from '../src/host/ops/preprocess.ts';
 import { quadraticBackwardKernel, quadraticForwardKernel } from '../src/host/ops/quadratic.ts';
 import { minibatchKernel, normalKernel, uniformKernel } from '../src/host/ops/random.ts';
@@ -268,6 +269,11 @@ const cases: readonly Case[] = [
     params: { mp4: 2, chunks: 5, accumulate: 0, hidden: 3, size: 4, rows: 3, first: 0, outputs: 4 },
     written: { partials: 4 * 3 * 4 * 5 },
     grid: [2, 1],
+  },
+  {
+    kernel: pesGradientKernel,
+    params: { count: 19, pairs: 2 },
+    written: { gradient: 19 },
   },
 ];
 

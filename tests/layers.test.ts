@@ -85,7 +85,7 @@ const RULES: Readonly<Record<string, Rule>> = {
       'src/host/ops',
       'src/host/optimizees/layers/settings.ts',
       'src/host/optimizerConfig.ts',
-      'src/host/optimizers/teachers.ts',
+      'src/host/trainingSettings.ts',
       'src/host/errors.ts',
       'src/host/settingProblem.ts',
       'src/host/settingTypes.ts',
@@ -101,6 +101,9 @@ const RULES: Readonly<Record<string, Rule>> = {
   },
   'src/host/settingTypes.ts': { values: [] },
   'src/host/settingProblem.ts': { values: ['src/host/errors.ts'] },
+  'src/host/trainingSettings.ts': {
+    values: ['src/host/optimizers/teachers.ts', 'src/host/settingTypes.ts'],
+  },
   'src/host/optimizees': {
     values: ['src/host/ops', 'src/host/gpu', 'src/host/data', 'src/host/errors.ts'],
     types: ['src/host/config.ts'],

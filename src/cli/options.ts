@@ -8,6 +8,7 @@ export type Values = Readonly<Record<string, unknown>>;
 type OptionTable = Readonly<Record<string, Options>>;
 
 export const TASK_NAMES = ['quadratic', 'mnist', 'fashion-mnist', 'convnet', 'few-shot'] as const;
+export const GRADIENT_ESTIMATORS = ['backpropagation', 'pes'] as const;
 export const COMMANDS = [
   'demo',
   'train',
@@ -165,6 +166,15 @@ export const trainOptions = {
     ...numeric,
     describe: 'imitate: learning rate of the imitated optimizer (default 0.01, sgd 0.1)',
   },
+  'gradient-estimator': {
+    ...text,
+    describe: `where the meta-gradient is from: ${GRADIENT_ESTIMATORS.join(' or ')}, persistent evolution strategies (default backpropagation)`,
+  },
+  'pes-sigma': {
+    ...numeric,
+    describe: 'pes: standard deviation of the perturbations of the weights (default 0.01)',
+  },
+  'pes-pairs': { ...numeric, describe: 'pes: antithetic pairs, two unrolls each (default 4)' },
   iterations: { ...numeric, describe: 'meta-steps, one an unroll (no default: it must be given)' },
   'learning-rate': { ...numeric, describe: 'of meta-Adam (default 0.003, few-shot 0.001)' },
   'final-learning-rate': {

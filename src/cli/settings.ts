@@ -17,7 +17,7 @@ import {
   taskParameters,
   trainSchema,
 } from '../host/index.ts';
-import type { Values } from './options.ts';
+import { GRADIENT_ESTIMATORS, type Values } from './options.ts';
 import { suggestion } from './suggest.ts';
 
 /** The flag that sets a setting, by the setting's place; the rest are called like their place's last part. */
@@ -32,6 +32,8 @@ const FLAGS: Readonly<Record<string, string>> = {
   finalMetaLearningRate: 'final-learning-rate',
   'curriculum.horizons': 'curriculum',
   'curriculum.patience': 'stage-patience',
+  'pes.sigma': 'pes-sigma',
+  'pes.pairs': 'pes-pairs',
   'imitation.teacher': 'imitate',
   'imitation.ratio': 'imitation-ratio',
   'imitation.learningRate': 'imitation-learning-rate',
@@ -169,6 +171,24 @@ function curriculumFrom(values: Values): unknown {
   );
 }
 
+function pesFrom(values: Values): unknown {
+  const estimator = text(values, 'gradient-estimator') ?? 'backpropagation';
+  if (!GRADIENT_ESTIMATORS.some((known) => known === estimator)) {
+    throw new ConfigError(
+      `there is no gradient estimator ${JSON.stringify(estimator)}${suggestion(estimator, GRADIENT_ESTIMATORS)}`,
+      `choose one of: ${GRADIENT_ESTIMATORS.join(', ')}`,
+    );
+  }
+  const pes = given({ sigma: number(values, 'pes-sigma'), pairs: number(values, 'pes-pairs') });
+  if (estimator === 'pes') return pes;
+  const [stray] = Object.keys(pes);
+  if (stray === undefined) return undefined;
+  throw new ConfigError(
+    `--pes-${stray} belongs to --gradient-estimator pes, and the estimator is ${estimator}`,
+    'leave it out, or choose --gradient-estimator pes',
+  );
+}
+
 function imitationFrom(values: Values): unknown {
   const imitation = given({
     teacher: text(values, 'imitate'),
@@ -279,6 +299,7 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
       horizon: number(values, 'horizon') ?? (fewShot && (number(values, 'unroll') ?? fewShot.steps)),
       curriculum: curriculumFrom(values),
       imitation: imitationFrom(values),
+      pes: pesFrom(values),
       iterations,
       metaLearningRate: number(values, 'learning-rate'),
       finalMetaLearningRate: number(values, 'final-learning-rate'),

@@ -3,9 +3,9 @@ import { ConfigError, FileFormatError } from './errors.ts';
 import { ACTIVATIONS } from './ops/activation.ts';
 import { BATCH_NORM, denseLayers } from './optimizees/layers/settings.ts';
 import { optimizerSchema } from './optimizerConfig.ts';
-import { TEACHER_RATES, TEACHERS } from './optimizers/teachers.ts';
 import { type SettingName, settingPath, settingProblem } from './settingProblem.ts';
 import { between, count } from './settingTypes.ts';
+import { checkCurriculum, curriculumSetting, imitationSetting, pesSetting } from './trainingSettings.ts';
 
 export * from './optimizerConfig.ts';
 
@@ -133,25 +133,14 @@ export const trainSchema = z
      */
     horizon: count(1_000_000).optional(),
     /** Stages with growing horizons: weights trained on one are selected on the next. */
-    curriculum: z
-      .strictObject({
-        horizons: z.array(count(1_000_000)).min(2).max(64),
-        /** Validations without a better one after which a stage ends before its share of the meta-steps. */
-        patience: count(100_000).default(5),
-      })
-      .optional(),
+    curriculum: curriculumSetting,
     /**
      * A share `ratio` of the episodes, evenly spread, goes where a hand-designed optimizer goes, and its meta-gradient is
      * that of the difference between the two optimizers' updates.
      */
-    imitation: z
-      .strictObject({
-        teacher: z.enum(TEACHERS),
-        ratio: between(1e-3, 1).default(0.2),
-        learningRate: between(1e-9, 1000).optional(),
-      })
-      .transform((given) => ({ ...given, learningRate: given.learningRate ?? TEACHER_RATES[given.teacher] }))
-      .optional(),
+    imitation: imitationSetting,
+    /** Estimate the meta-gradient by persistent evolution strategies instead of backpropagation. */
+    pes: pesSetting,
     /** Meta-steps; one an unroll. */
     iterations: z.int().min(1).max(100_000_000),
     metaLearningRate: between(1e-12, 10).default(0.003),
@@ -198,7 +187,7 @@ export const trainSchema = z
   }))
   .superRefine((config, context) => {
     const complain = (path: string[], message: string) => context.addIssue({ code: 'custom', path, message });
-    if (config.curriculum) checkCurriculum(config, config.curriculum.horizons, complain);
+    if (config.curriculum) checkCurriculum(config, isEpisode(config.task), complain);
     if (isEpisode(config.task)) {
       if (config.horizon !== config.unroll) {
         complain(['unroll'], `is ${config.unroll}, but must be all ${config.horizon} steps of an episode`);
@@ -233,6 +222,12 @@ export const trainSchema = z
       const what = learnsStart ? 'a learned theta_0' : 'groups of parameters';
       complain(['helperTask'], `is ${config.helperTask}, but there must be none with ${what}`);
     }
+    if (config.pes) {
+      const why = 'but evolution strategies take nothing backward';
+      if (config.secondDerivatives) complain(['secondDerivatives'], `is true, ${why}`);
+      if (config.coordinateSample < 1)
+        complain(['coordinateSample'], `is ${config.coordinateSample}, ${why}`);
+    }
     if (config.coordinateSample < 1) {
       const theta0 = 'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters;
       const why = config.secondDerivatives
@@ -262,27 +257,6 @@ export const trainSchema = z
   });
 export type TrainConfig = z.infer<typeof trainSchema>;
 export type TrainInput = z.input<typeof trainSchema>;
-
-function checkCurriculum(
-  config: { horizon: number; unroll: number; iterations: number; task: TaskConfig },
-  horizons: readonly number[],
-  complain: (path: string[], message: string) => void,
-): void {
-  const { horizon, unroll, iterations, task } = config;
-  const refuse = (message: string) =>
-    complain(['curriculum', 'horizons'], `is ${horizons.join(',')}, but ${message}`);
-  const last = horizons.at(-1) ?? 0;
-  if (isEpisode(task)) refuse('few-shot episodes have one length');
-  const small = horizons.find((steps, index) => index > 0 && steps <= (horizons[index - 1] ?? 0));
-  if (small !== undefined) refuse(`must grow: ${small} is not more than the horizon before it`);
-  const odd = horizons.find((steps) => steps % unroll !== 0);
-  if (odd !== undefined) refuse(`must hold multiples of the unroll, ${unroll}: ${odd} is none`);
-  if (horizon !== last) complain(['horizon'], `is ${horizon}, but must be the curriculum's last, ${last}`);
-  const least = Math.ceil(last / unroll) * horizons.length;
-  if (iterations >= least) return;
-  const why = `so that each of the ${horizons.length} stages has an episode`;
-  complain(['iterations'], `is ${iterations}, but must be at least ${least}, ${why}`);
-}
 
 /** On which held-out tasks, and for how many steps, optimizers are compared. */
 export const evaluationSchema = z.strictObject({

@@ -51,6 +51,7 @@ export const STREAMS = {
   randomScaling: 14 << 24,
   helperTarget: 15 << 24,
   helperScaling: 16 << 24,
+  perturbation: 17 << 24,
 } as const;
 
 /**

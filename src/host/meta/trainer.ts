@@ -1,6 +1,5 @@
 import { lossWeightsOf, type TrainConfig } from '../config.ts';
 import { taskKeys } from '../data/threefry.ts';
-import type { Commands } from '../gpu/commands.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { type PendingRead, ReadbackRing, readTensors, submit, writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
@@ -10,7 +9,9 @@ import { createLearned } from '../optimizers/create.ts';
 import type { LearnedOptimizer } from '../optimizers/optimizer.ts';
 import { type EpisodePart, episodePart } from './curriculum.ts';
 import type { Teacher } from './imitation.ts';
+import { backpropagationKind, evolutionKind, imitates, imitationKind, type Kind, reported } from './kinds.ts';
 import { MetaAdam, type MetaAdamState } from './metaAdam.ts';
+import { Pes } from './pes.ts';
 import { PlanPool } from './plan.ts';
 import { pretrainedStart } from './pretrain.ts';
 import { createTasks, type TaskData } from './tasks.ts';
@@ -61,34 +62,20 @@ export function metaLearningRateAt(
 /** Makes the optimizee of a batch of tasks, its tensors planned in `pool`. */
 export type CreateOptimizee = (pool: TensorPool) => (tensors: TaskTensors) => Optimizee;
 
-/** One kind of meta-step: the unroll that makes the meta-gradient, what it is judged by, and its own Adam on phi. */
-interface Kind {
-  /** [rows, B] */
-  readonly losses: Tensor;
-  /** Weight of each row in the meta-loss. */
-  readonly weights: readonly number[];
-  readonly adam: MetaAdam;
-  encode(encoder: Commands, start: 'reset' | 'carry'): void;
-  ring?: ReadbackRing;
-}
-
-/** Whether an episode imitates: a share `ratio` of all episodes, evenly spread. */
-export function imitates(ratio: number, episode: number): boolean {
-  return Math.floor((episode + 1) * ratio) > Math.floor(episode * ratio);
-}
-
 /**
  * Meta-training on one device: truncated backpropagation through unrolls, one meta-Adam step each. Memory is
  * planned on creation and taken by `prepare`; `submit` queues a meta-step and does not wait for it.
  */
 export class Trainer {
   readonly optimizer: LearnedOptimizer;
-  readonly unroll: Unroll;
   readonly #context: GpuContext;
   readonly #config: TrainConfig;
   readonly #data: TaskData | undefined;
   readonly #pool: PlanPool;
   readonly #rate: Tensor;
+  /** Absent where nothing goes backward. */
+  readonly #unroll: Unroll | undefined;
+  readonly #pes: Pes | undefined;
   readonly #main: Kind;
   readonly #imitation: Kind | undefined;
 
@@ -111,36 +98,38 @@ export class Trainer {
     this.optimizer = optimizer;
     const gradient = this.#pool.tensor('meta-gradient', optimizer.phi.shape);
     this.#rate = this.#pool.tensor('meta-learning rate', [1]);
-    const unroll = new Unroll({
-      pool: this.#pool,
-      tasks: config.tasks,
-      steps: config.unroll,
-      optimizer,
-      createOptimizee: trainingTasks(this.#pool, config, createOptimizee(this.#pool)),
-      lossWeights: weights,
-      metaGradient: gradient,
-      secondDerivatives: config.secondDerivatives,
-      coordinateSample: config.coordinateSample,
-      teacher: config.imitation && teacherOf(config.imitation),
-    });
-    this.unroll = unroll;
+    const create = trainingTasks(this.#pool, config, createOptimizee(this.#pool));
+    const pool = this.#pool;
     const adam = (label: string, losses: Tensor) => {
-      const shared = { context, pool: this.#pool, optimizer, gradient, rate: this.#rate };
-      return new MetaAdam({ ...shared, label, losses, clip: config.clip ?? NO_CLIP });
+      const clip = config.clip ?? NO_CLIP;
+      return new MetaAdam({ context, pool, label, losses, optimizer, gradient, rate: this.#rate, clip });
     };
-    const { losses, imitation } = unroll;
-    this.#main = {
-      ...{ losses, weights, adam: adam('meta-Adam', losses) },
-      encode: (encoder, start) => unroll.encode(encoder, start),
-    };
-    this.#imitation = imitation && {
-      losses: imitation.losses,
-      weights: new Array<number>(config.unroll).fill(1),
-      // Averages of its own: beside the meta-loss's gradient that of the imitation loss would vanish.
-      adam: adam('meta-Adam of imitation', imitation.losses),
-      encode: (encoder, start) => unroll.encodeImitation(encoder, start),
-    };
-    this.#pool.requireFit(config.tasks, unroll.optimizee.parameters);
+    const { pes, tasks } = config;
+    if (pes) {
+      const shared = { pool, config, optimizer, createOptimizee: create, lossWeights: weights, gradient };
+      this.#pes = new Pes({ ...shared, ...pes });
+    }
+    if (!pes || config.imitation) {
+      this.#unroll = new Unroll({
+        ...{ pool, tasks, steps: config.unroll, optimizer, createOptimizee: create },
+        lossWeights: weights,
+        metaGradient: gradient,
+        secondDerivatives: config.secondDerivatives,
+        coordinateSample: config.coordinateSample,
+        teacher: config.imitation && teacherOf(config.imitation),
+      });
+    }
+    const run = { config, weights, adam };
+    this.#main = this.#pes ? evolutionKind(run, this.#pes) : backpropagationKind(run, this.unroll);
+    this.#imitation = config.imitation && imitationKind(run, this.unroll);
+    pool.requireFit(tasks, this.unroll.optimizee.parameters);
+  }
+
+  /** The unroll that meta-gradients go back through; with evolution strategies that of a member. */
+  get unroll(): Unroll {
+    const unroll = this.#unroll ?? this.#pes?.members[0];
+    if (!unroll) throw new RangeError('there is no unroll');
+    return unroll;
   }
 
   /** Bytes that `prepare` takes for tensors and readback. */
@@ -156,7 +145,11 @@ export class Trainer {
   /** Takes the memory, compiles, and starts from fresh weights of the run's seed or from a saved state. */
   async prepare(state?: TrainerState, onPretraining?: (share: number) => void): Promise<void> {
     await this.#pool.allocate();
-    await Promise.all([this.unroll.prepare(), ...this.#kinds.map(({ adam }) => adam.prepare())]);
+    await Promise.all([
+      this.#unroll?.prepare(),
+      this.#pes?.prepare(),
+      ...this.#kinds.map(({ adam }) => adam.prepare()),
+    ]);
     for (const kind of this.#kinds) kind.ring = new ReadbackRing(this.#context, reported(kind), STAGING);
     const phi = state?.phi ?? this.optimizer.initialPhi(this.#config.seed);
     writeTensor(this.#context, this.optimizer.phi, phi);
@@ -183,9 +176,18 @@ export class Trainer {
 
   /** A learned theta_0 starts where the first training task would. */
   #drawTheta0(): void {
+    const { unroll, optimizer } = this;
     const { seed, tasks } = this.#config;
-    this.unroll.setTasks(taskKeys(seed, 'train', 0, tasks), 0);
-    submit(this.#context, (encoder) => this.unroll.encodeDrawTheta0(encoder));
+    const { theta0 } = optimizer;
+    if (!theta0) return;
+    unroll.setTasks(taskKeys(seed, 'train', 0, tasks), 0);
+    submit(this.#context, (encoder) => {
+      unroll.encodeDrawTheta0(encoder);
+      const drawn = unroll.theta0 ?? theta0.tensor;
+      if (drawn === theta0.tensor) return;
+      const { buffer, offsetBytes, bytes } = theta0.tensor;
+      encoder.copyBufferToBuffer(drawn.buffer, drawn.offsetBytes, buffer, offsetBytes, bytes);
+    });
   }
 
   /**
@@ -194,14 +196,14 @@ export class Trainer {
    * @param place by default as in a run whose episodes all have the configuration's horizon
    */
   submit(iteration: number, place?: EpisodePart): { read(): Promise<MetaStep> } {
-    const { seed, tasks, unroll, horizon, imitation } = this.#config;
+    const { unroll, horizon, imitation } = this.#config;
     const { episode, part } = place ?? episodePart(horizon / unroll, iteration);
     const kind =
       imitation && this.#imitation && imitates(imitation.ratio, episode) ? this.#imitation : this.#main;
     const { ring } = kind;
     if (!ring) throw new RangeError('the trainer was run before it was prepared');
     const stepsBefore = part * unroll;
-    this.unroll.setTasks(taskKeys(seed, 'train', episode * tasks, tasks), stepsBefore);
+    kind.setTasks(iteration, episode, stepsBefore);
     writeTensor(this.#context, this.#rate, Float32Array.of(metaLearningRateAt(this.#config, iteration)));
     const pending = submit(this.#context, (encoder) => {
       kind.encode(encoder, part === 0 ? 'reset' : 'carry');
@@ -214,14 +216,9 @@ export class Trainer {
   async #read(kind: Kind, pending: PendingRead, iteration: number, stepsBefore: number): Promise<MetaStep> {
     const empty = new Float32Array();
     const [losses = empty, status = empty, norms = empty] = await pending.read();
-    const { tasks } = this.#config;
-    let metaLoss = 0;
-    for (const [index, loss] of losses.entries()) {
-      metaLoss += ((kind.weights[Math.floor(index / tasks)] ?? 0) * loss) / tasks;
-    }
     return {
       iteration,
-      metaLoss,
+      metaLoss: kind.metaLoss(losses),
       gradientNorm: status[0] ?? Number.NaN,
       blockNorms: [...norms],
       skipped: status[1] === 0,
@@ -254,11 +251,6 @@ export class Trainer {
     for (const { ring } of this.#kinds) ring?.destroy();
     this.#pool.destroy();
   }
-}
-
-/** What is read of every meta-step of a kind. */
-function reported({ losses, adam }: Kind): Tensor[] {
-  return [losses, adam.status, adam.blockNorms];
 }
 
 function teacherOf({ teacher, learningRate }: NonNullable<TrainConfig['imitation']>): Teacher {

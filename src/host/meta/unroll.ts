@@ -177,6 +177,11 @@ export class Unroll {
     return this.#backward?.startAdjoint;
   }
 
+  /** The learned theta_0 [N] that episodes start from, if there is one. */
+  get theta0(): Tensor | undefined {
+    return this.#theta0?.tensor;
+  }
+
   /** Kernel dispatches of one unroll. */
   get dispatches(): number {
     return this.#run.dispatches + (this.#backward?.atStart.dispatches ?? 0);

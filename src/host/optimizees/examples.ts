@@ -56,11 +56,14 @@ export function createDeviceImages(pool: TensorPool, set: ImageSet): DeviceImage
   const words = (bytes: number) => Math.ceil(bytes / 4);
   const pixels = pool.tensor(`${set.name} pixels`, [words(set.pixels.length)], 'u32');
   const classes = pool.tensor(`${set.name} labels`, [set.labels.length], 'u32');
+  let isUploaded = false;
   return {
     set,
     pixels,
     classes,
     upload() {
+      if (isUploaded) return;
+      isUploaded = true;
       writeTensor(pool.context, pixels, toWords(set.pixels));
       writeTensor(pool.context, classes, Uint32Array.from(set.labels));
     },

@@ -13,13 +13,13 @@ import { rnnpropLayout } from './rnnprop/layout.ts';
 import { createRnnprop } from './rnnprop/rnnprop.ts';
 import { weightBlocks as rnnpropBlocks } from './rnnprop/weights.ts';
 
-/** The learned optimizer these settings describe; its weights are planned in `pool`. */
-export function createLearned(pool: TensorPool, config: OptimizerConfig): LearnedOptimizer {
-  if (!config.groups) return createOne(pool, config);
+/** The learned optimizer these settings describe; its weights are `phi`, or planned in `pool`. */
+export function createLearned(pool: TensorPool, config: OptimizerConfig, phi?: Tensor): LearnedOptimizer {
+  if (!config.groups) return createOne(pool, config, phi);
   const { shared, theta0Parameters } = sharedPart(config);
   const { length } = layoutOf(shared);
-  const group = { length, create: (phi: Tensor) => createOne(pool, shared, phi) };
-  return createGrouped(pool, config.groups, group, theta0Parameters);
+  const group = { length, create: (own: Tensor) => createOne(pool, shared, own) };
+  return createGrouped(pool, config.groups, group, theta0Parameters, phi);
 }
 
 /** Its `blocks` alone, which need no device. */

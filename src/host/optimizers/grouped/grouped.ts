@@ -22,16 +22,18 @@ export interface GroupOptimizer {
  * convolutional layers, one for the fully connected one). phi holds the groups' phis one after the other, then a learned
  * theta_0 for all of them. Each group starts from the fresh weights of the seed, so that before the first meta-step all of
  * them are the one optimizer that there is without groups.
+ * @param given where phi lies; planned in `pool` where it is absent
  */
 export function createGrouped(
   pool: TensorPool,
   settings: GroupSettings,
   { length, create }: GroupOptimizer,
   theta0Parameters?: number,
+  given?: Tensor,
 ): LearnedOptimizer {
   const { by, names } = settings;
   const offset = names.length * length;
-  const phi = pool.tensor('phi', [offset + alignedLength(theta0Parameters ?? 0)]);
+  const phi = given ?? pool.tensor('phi', [offset + alignedLength(theta0Parameters ?? 0)]);
   const inner = names.map((name, index) => create(phi.view(`phi of ${name}`, index * length, [length])));
   const [first] = inner;
   if (!first) throw new RangeError('a grouped optimizer has at least one group');
