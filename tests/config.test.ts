@@ -126,9 +126,9 @@ describe('settings that are wrong', () => {
     [{ speed: 3 }, 'test has "speed", which is no setting'],
     [
       { task: { kind: 'chess' } },
-      'task.kind is "chess", but must be one of: quadratic, images, glyphs, sine, own',
+      'task.kind is "chess", but must be one of: quadratic, surface, images, glyphs, sine, own',
     ],
-    [{ task: {} }, 'task.kind is missing: it must be one of: quadratic, images, glyphs, sine, own'],
+    [{ task: {} }, 'task.kind is missing: it must be one of: quadratic, surface, images, glyphs, sine, own'],
     [{ task: 'mnist' }, 'task is "mnist", but must be an object of settings'],
     [{ task: { kind: 'quadratic', hidden: [3] } }, 'task has "hidden", which is no setting'],
     [{ task: { kind: 'quadratic', dimension: 5000 } }, 'task.dimension is 5000, but must be at most 4096'],

@@ -33,7 +33,7 @@ function importsOf(path: string): Import[] {
   const code = text(path);
   const make = (specifier: string, typeOnly: boolean): Import => {
     const isFile = specifier.startsWith('.');
-    const to = isFile ? posix.join(posix.dirname(path), specifier.replace(/\?raw$/, '')) : specifier;
+    const to = isFile ? posix.join(posix.dirname(path), specifier.replace(/\?(?:raw|url)$/, '')) : specifier;
     return { from: path, to, isFile, typeOnly };
   };
   const named = [...code.matchAll(STATEMENT)].map(([, type, names = '', specifier = '']) => {
@@ -60,7 +60,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   bench: { values: [...edge.values, 'src/reference'] },
   examples: edge,
   // Tools of maintainers, which read what the command line writes.
-  tools: { values: [...edge.values, 'src/cli'] },
+  tools: { values: [...edge.values, 'src/cli', 'src/page/presets.ts'] },
   'src/report': { values: ['src/host/errors.ts'], types: ['src/host'] },
   // Node keeps which kernels were the fastest.
   'src/node': {
@@ -115,7 +115,7 @@ const RULES: Readonly<Record<string, Rule>> = {
   // Files turn what the layers above hold into bytes: they know its types and none of its code.
   'src/host/io': {
     values: ['src/host/config.ts', 'src/host/errors.ts'],
-    types: ['src/host/optimizers/optimizer.ts', 'src/host/meta/trainer.ts'],
+    types: ['src/host/optimizers/optimizer.ts', 'src/host/meta', 'src/host/data'],
   },
   'src/host/meta': {
     values: [

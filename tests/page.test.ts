@@ -1,34 +1,18 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import { browserForThisFile, describeInBrowser } from './support/browser.ts';
 import { mainThreadTasks } from './support/mainThread.ts';
+import { chartText, inState, SMALL_RUN } from './support/page.ts';
 
-/** A run that two cores without a GPU finish in seconds. */
-const SMALL = '#learn?task=quadratic&optimizer=l2l&hidden=4&tasks=8&horizon=40&iterations=60&rate=0.01';
-
-/** The held-out curves, as they are told to who cannot see them. */
-const heldOut = (page: Page) => page.getAttribute('.plot', 'aria-label');
 const iteration = async (page: Page) => Number(await page.getAttribute('.learn', 'data-iteration'));
-/** What axe-core finds, as one line each. */
-async function violations(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  return page.evaluate(async () => {
-    const { violations } = await (globalThis as unknown as { axe: typeof axe }).axe.run();
-    return violations.map(({ id, help, nodes }) => `${id}: ${help}: ${nodes[0]?.html ?? ''}`);
-  });
-}
-
-const inState = (page: Page, wanted: string) =>
-  page.waitForSelector(`.learn[data-state=${wanted}]`, { timeout: 60_000 });
 
 describeInBrowser('the page', () => {
   const browsing = browserForThisFile();
   /** The curves at the end of a run that nothing came in the way of. */
-  let undisturbed: string | null = null;
+  let undisturbed = '';
 
   it('is small: all its code and styles below 150 KB compressed', () => {
     const assets = join(browsing().folder, 'assets');
@@ -46,36 +30,30 @@ describeInBrowser('the page', () => {
     expect(html).not.toMatch(/(?:src|href)="\//);
   });
 
-  it.each(['light', 'dark'] as const)('axe finds nothing wrong in %s', async (colorScheme) => {
-    const { page } = await browsing().open('', { colorScheme });
-    await page.getByText('Adapter:').waitFor();
-    expect(await violations(page)).toEqual([]);
-  });
-
   it('trains on quadratics until the held-out loss is a tenth of what it was, without a long task', async () => {
-    const { page, complaints } = await browsing().open(SMALL);
+    const { page, complaints } = await browsing().open(SMALL_RUN);
     const tasks = await mainThreadTasks(browsing().browser, page, async () => {
       await page.click('button.primary');
-      await inState(page, 'done');
+      await inState(page, 'learn', 'done');
     });
     expect(tasks.length).toBeGreaterThan(50);
     expect(tasks.filter((cpuMs) => !(cpuMs <= 50))).toEqual([]);
-    const [, start, end] = /Learned, now: from (\S+) to (\S+?)[;.]/.exec((await heldOut(page)) ?? '') ?? [];
+    const [, start, end] = /Learned, now: from (\S+) to (\S+?)[;.]/.exec(await chartText(page)) ?? [];
     expect(Number(start)).toBeGreaterThan(0);
     expect(Number(end)).toBeLessThan(Number(start) / 10);
     expect(await iteration(page)).toBe(60);
-    undisturbed = await heldOut(page);
+    undisturbed = await chartText(page);
     expect(complaints).toEqual([]);
   });
 
   it('pauses; left and opened again, it offers to go on, and ends as if it had not been left', async () => {
-    const { page, context } = await browsing().open(SMALL);
+    const { page, context } = await browsing().open(SMALL_RUN);
     await page.click('button.primary');
     await page.waitForFunction(
       () => Number(document.querySelector<HTMLElement>('.learn')?.dataset['iteration']) >= 10,
     );
     await page.click('button.primary');
-    await inState(page, 'paused');
+    await inState(page, 'learn', 'paused');
     const reached = await iteration(page);
     expect(reached).toBeGreaterThanOrEqual(10);
     expect(reached).toBeLessThan(60);
@@ -83,14 +61,14 @@ describeInBrowser('the page', () => {
 
     const again = await browsing().openIn(context, '');
     await again.page.getByRole('button', { name: 'Resume it' }).click();
-    await inState(again.page, 'done');
+    await inState(again.page, 'learn', 'done');
     expect(await iteration(again.page)).toBe(60);
-    expect(await heldOut(again.page)).toBe(undisturbed);
+    expect(await chartText(again.page)).toBe(undisturbed);
     expect(again.complaints).toEqual([]);
   });
 
   it('a device that is lost in mid-run is opened again, and the run ends with the same bits', async () => {
-    const { page } = await browsing().open(SMALL);
+    const { page } = await browsing().open(SMALL_RUN);
     await page.click('button.primary');
     await page.waitForFunction(
       () => Number(document.querySelector<HTMLElement>('.learn')?.dataset['iteration']) >= 10,
@@ -105,8 +83,8 @@ describeInBrowser('the page', () => {
       };
     });
     await page.getByText('The GPU went away and came back').waitFor();
-    await inState(page, 'done');
+    await inState(page, 'learn', 'done');
     expect(await iteration(page)).toBe(60);
-    expect(await heldOut(page)).toBe(undisturbed);
+    expect(await chartText(page)).toBe(undisturbed);
   });
 });

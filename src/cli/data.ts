@@ -13,6 +13,7 @@ import { loadDataset, loadGlyphs } from '../node/index.ts';
 export async function loadTaskData(task: TaskConfig): Promise<TaskData | undefined> {
   switch (task.kind) {
     case 'quadratic':
+    case 'surface':
     case 'sine':
     case 'own':
       return undefined;

@@ -1,5 +1,5 @@
 import type { Options } from 'yargs';
-import { ACTIVATIONS, NETWORKS, TEACHERS } from '../host/index.ts';
+import { ACTIVATIONS, NETWORKS, SURFACES, TEACHERS } from '../host/index.ts';
 import { ADAPTER_CHOICES } from '../node/index.ts';
 
 /** Values as the parser hands them over. */
@@ -7,7 +7,7 @@ export type Values = Readonly<Record<string, unknown>>;
 
 type OptionTable = Readonly<Record<string, Options>>;
 
-export const TASK_NAMES = ['quadratic', 'mnist', 'fashion-mnist', 'convnet', 'few-shot'] as const;
+export const TASK_NAMES = ['quadratic', 'mnist', 'fashion-mnist', 'convnet', 'few-shot', 'surface'] as const;
 export const GRADIENT_ESTIMATORS = ['backpropagation', 'pes'] as const;
 export const COMMANDS = [
   'demo',
@@ -72,6 +72,7 @@ export const taskOptions = {
       'networks: starting values, pytorch (nn.Linear) or the scale s of N(0, s^2) (default mnist 0.01, few-shot pytorch)',
   },
   dimension: { ...numeric, describe: 'quadratic: dimensions (default 10)' },
+  function: { ...text, describe: `surface: ${SURFACES.join(', ')} (default rosenbrock)` },
   distribution: {
     ...text,
     describe: 'quadratic: uniform, as the released code, or gaussian, as the paper of 2016 (default uniform)',

@@ -101,6 +101,7 @@ export async function makeReport(input: ReportInput): Promise<string> {
 export function describeTasks(task: TaskConfig, seed: number, tasks: number): string {
   const what = {
     quadratic: 'new problems and starting points',
+    surface: 'new starting points',
     images: 'images of the test set and starting points',
     glyphs: 'characters and fonts of the test split',
     sine: 'new amplitudes, phases and points',

@@ -26,6 +26,7 @@ const SETTINGS_OF: Readonly<Record<TaskKind, Readonly<Record<string, string>>>> 
     ...{ ways: 'ways', turned: 'turned', distortion: 'distortion', resolution: 'resolution' },
     ...NETWORK,
   },
+  surface: { function: 'function' },
   sine: { ...EPISODE, ...NETWORK },
   own: {},
 };
@@ -55,7 +56,7 @@ function flagValue(values: Values, flag: string): unknown {
 }
 
 function nameOf(task: TaskConfig): TaskName {
-  if (task.kind === 'quadratic') return 'quadratic';
+  if (task.kind === 'quadratic' || task.kind === 'surface') return task.kind;
   if (task.kind === 'own') {
     throw new ConfigError(
       `these weights were trained on ${task.name}, which is a program's own problem and not a task of the command line`,
@@ -100,7 +101,8 @@ function meaningOf(
 ): { readonly kind: TaskKind; readonly settings: Readonly<Record<string, unknown>> } {
   switch (name) {
     case 'quadratic':
-      return { kind: 'quadratic', settings: {} };
+    case 'surface':
+      return { kind: name, settings: {} };
     case 'few-shot':
       return { kind: fewShotKind(values, base), settings: {} };
     case 'convnet': {
@@ -139,7 +141,7 @@ export function taskFrom(name: string | undefined, values: Values, base?: TaskCo
   const start = base?.kind === kind ? base : {};
   const task = { ...start, ...settings, ...given(Object.fromEntries(flags)) };
   const plain = parse(task);
-  if (plain.kind === 'quadratic' || plain.kind === 'own') return plain;
+  if (plain.kind === 'quadratic' || plain.kind === 'surface' || plain.kind === 'own') return plain;
   const layers = layersFrom(values, plain, plain.kind === 'sine' ? 1 : plain.resolution);
   return layers ? parse({ ...task, layers }) : plain;
 }

@@ -1,6 +1,7 @@
 import * as z from 'zod';
 import { ConfigError, FileFormatError } from './errors.ts';
 import { ACTIVATIONS } from './ops/activation.ts';
+import { SURFACES } from './ops/surface.ts';
 import { BATCH_NORM, denseLayers } from './optimizees/layers/settings.ts';
 import { optimizerSchema } from './optimizerConfig.ts';
 import { type SettingName, settingPath, settingProblem } from './settingProblem.ts';
@@ -20,6 +21,12 @@ export const quadraticTask = z.strictObject({
   dimension: count(4096).default(10),
   distribution: z.enum(['uniform', 'gaussian']).default('uniform'),
   initialScale: scale.default(0.01),
+});
+
+/** A test function of two variables, to be looked at: tasks differ by where they start. */
+export const surfaceTask = z.strictObject({
+  kind: z.literal('surface'),
+  function: z.enum(SURFACES).default('rosenbrock'),
 });
 
 const resolution = z.literal([28, 14, 7]);
@@ -102,6 +109,7 @@ export const ownTask = z.strictObject({
 
 export const taskSchema = z.discriminatedUnion('kind', [
   quadraticTask,
+  surfaceTask,
   imagesTask,
   glyphsTask,
   sineTask,
@@ -111,7 +119,7 @@ export type TaskConfig = z.infer<typeof taskSchema>;
 export type GlyphsTask = z.infer<typeof glyphsTask>;
 export type SineTask = z.infer<typeof sineTask>;
 /** A task that trains a network. */
-export type NetworkTask = Exclude<TaskConfig, { readonly kind: 'quadratic' | 'own' }>;
+export type NetworkTask = Exclude<TaskConfig, { readonly kind: 'quadratic' | 'surface' | 'own' }>;
 
 /** Whether a task is an episode with a support and a query set: it is judged on the query set after its last step. */
 export function isEpisode(task: TaskConfig): task is GlyphsTask | SineTask {

@@ -11,6 +11,7 @@ export { type Dispatch, Program } from './gpu/program.ts';
 export { readTensors, submit, writeTensor } from './gpu/readback.ts';
 export { Tensor, TensorPool, wrapBuffer } from './gpu/tensor.ts';
 export { type Best, type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './io/checkpoint.ts';
+export { decodeImageSplits, encodeImageSplits } from './io/imageSplits.ts';
 export { decodeSafeTensors, encodeSafeTensors, type SafeTensorsFile } from './io/safetensors.ts';
 export { decodeWeights, encodeWeights, type WeightsFile } from './io/weights.ts';
 export type { Stage } from './meta/curriculum.ts';
@@ -77,6 +78,7 @@ export {
 } from './ops/lstmVariants.ts';
 export { recordNormal, recordUniform, THREEFRY_WGSL } from './ops/random.ts';
 export { recordReduceRows } from './ops/reduce.ts';
+export { SURFACES, type Surface } from './ops/surface.ts';
 export { conv2dLayer } from './optimizees/layers/conv2d.ts';
 export { denseLayer } from './optimizees/layers/dense.ts';
 export type { Layer, Shape } from './optimizees/layers/layer.ts';
@@ -89,7 +91,9 @@ export {
   networkLayers,
 } from './optimizees/layers/settings.ts';
 export type { Optimizee, QueryFace, TaskTensors } from './optimizees/optimizee.ts';
+export { type Box, SURFACE_BOXES, surfaceHeights } from './optimizees/surface.ts';
 export { createLearned, weightBlocksOf } from './optimizers/create.ts';
+export { withFixedGates } from './optimizers/gated/fixedGates.ts';
 export { GATED_NAMES, type GatedName, isGated } from './optimizers/gated/settings.ts';
 export { groupNames, requireGroups } from './optimizers/grouped/groups.ts';
 export { GROUPINGS, type Grouping, type GroupSettings } from './optimizers/grouped/settings.ts';

@@ -25,7 +25,7 @@ const instances: GPU[] = [];
  */
 export async function openNodeContext(
   choice: AdapterChoice = adapterFromEnvironment(),
-  options: Pick<ContextOptions, 'subgroups'> = {},
+  options: Pick<ContextOptions, 'subgroups' | 'submitMs'> = {},
 ): Promise<GpuContext> {
   if (process.platform === 'linux' && instances.length === 0) await prepareVulkan(choice);
   const { create, globals } = await import('webgpu');

@@ -6,7 +6,7 @@ import { fill, h } from './dom.ts';
 import { onSchemeChange, scheme } from './theme.ts';
 
 /** A colour by its name in the palette, or the ink of the text. */
-export type ColorName = keyof Theme['palette'] | 'ink' | 'muted';
+export type ColorName = keyof Theme['palette'] | 'ink' | 'muted' | 'axis';
 
 /** One line of a chart, with its spread where it has one; NaN where there is nothing to draw. */
 export interface Curve {
@@ -44,7 +44,7 @@ export function themeOf(): Theme {
 }
 
 export function colorOf(theme: Theme, name: ColorName): string {
-  return name === 'ink' || name === 'muted' ? theme[name] : theme.palette[name];
+  return name === 'ink' || name === 'muted' || name === 'axis' ? theme[name] : theme.palette[name];
 }
 
 /** The vertical axis of a drawing. */
@@ -105,6 +105,7 @@ export class Chart {
       this.#text,
     );
     this.#scale = scaleOf(this.#drawing, labels.axis);
+    this.#describe();
     new ResizeObserver(() => this.#resize()).observe(this.#plotHost);
     onSchemeChange(() => {
       this.#shape = '';
@@ -169,7 +170,10 @@ export class Chart {
       if (!low) continue;
       const edge = { stroke: 'transparent', width: 0, points: { show: false } };
       series.push(edge, edge);
-      bands.push({ series: [series.length - 2, series.length - 1], fill: `${stroke}26` });
+      bands.push({
+        series: [series.length - 2, series.length - 1],
+        fill: `${stroke}${dash.length > 0 ? '12' : '26'}`,
+      });
     }
     const axis = { stroke: theme.muted, font: FONT, grid: { stroke: theme.grid, width: 1 } };
     const [first = 0] = this.#drawing.x;

@@ -1,26 +1,20 @@
 import './style.css';
 import 'uplot/dist/uPlot.min.css';
-import { addressOf, readAddress, type ViewName } from './address.ts';
+import { addressOf, readAddress, VIEWS, type ViewName } from './address.ts';
 import { fill, h } from './dom.ts';
 import { Engine } from './engine.ts';
 import { restoreScheme, toggleScheme } from './theme.ts';
+import { GatesView } from './views/gates.ts';
 import { LearnView } from './views/learn.ts';
+import { RaceView } from './views/race.ts';
 
 declare const __VERSION__: string;
 
-const NAMES: Readonly<Partial<Record<ViewName, string>>> = { learn: 'Learn' };
+const LABELS: Readonly<Record<ViewName, string>> = { learn: 'Learn', race: 'Race', gates: 'Gates' };
 
-function start(app: Element): void {
-  restoreScheme();
-  const engine = new Engine();
-  const { view, values } = readAddress(location.hash);
-  const learn = new LearnView(engine, values, (changed) =>
-    history.replaceState(null, '', addressOf('learn', changed)),
-  );
-  const adapter = h('p', { class: 'adapter' });
-  const links = Object.entries(NAMES).map(([name, label]) =>
-    h('a', { href: `#${name}`, 'aria-current': name === view ? 'page' : false }, label),
-  );
+/** Header, footer and what is between them. */
+function frame(app: Element, main: Element, adapter: Element, links: readonly Element[]): void {
+  const toggle = { class: 'plain', onclick: toggleScheme, 'aria-label': 'Switch between light and dark' };
   fill(
     app,
     h(
@@ -28,13 +22,9 @@ function start(app: Element): void {
       {},
       h('a', { class: 'brand', href: '#learn' }, 'Coordwise'),
       h('nav', { 'aria-label': 'Views' }, ...links),
-      h(
-        'button',
-        { class: 'plain', onclick: toggleScheme, 'aria-label': 'Switch between light and dark' },
-        '◐',
-      ),
+      h('button', toggle, '◐'),
     ),
-    h('main', {}, learn.element),
+    main,
     h(
       'footer',
       {},
@@ -46,15 +36,50 @@ function start(app: Element): void {
       ),
     ),
   );
-  engine.call('open', null).result.then(
-    ({ adapter: { description, kind } }) => {
-      const software = kind === 'software' ? ' (software: its times are not a GPU’s)' : '';
-      fill(adapter, `Adapter: ${description}${software}`);
-      void learn.offerSaved();
-    },
-    (error: unknown) => fill(adapter, error instanceof Error ? error.message : String(error)),
-  );
+}
+
+async function start(app: Element): Promise<void> {
+  restoreScheme();
+  const adapter = h('p', { class: 'adapter' });
+  const main = h('main', {});
+  const engine = new Engine();
+  try {
+    const { description, kind } = (await engine.call('open', null).result).adapter;
+    const software = kind === 'software' ? ' (software: its times are not a GPU’s)' : '';
+    fill(adapter, `Adapter: ${description}${software}`);
+  } catch (error) {
+    const { withoutWebGpu } = await import('./views/withoutWebGpu.ts');
+    fill(main, await withoutWebGpu(error));
+    frame(app, main, adapter, []);
+    return;
+  }
+
+  const { values } = readAddress(location.hash);
+  const keep = (view: ViewName) => (changed: URLSearchParams) =>
+    history.replaceState(null, '', addressOf(view, changed));
+  const learn = new LearnView(engine, values, keep('learn'));
+  const race = new RaceView(engine, values, keep('race'));
+  const gates = new GatesView(engine, values, keep('gates'));
+  const views = { learn, race, gates };
+  const links = VIEWS.map((name) => h('a', { href: `#${name}` }, LABELS[name]));
+
+  const show = () => {
+    const { view } = readAddress(location.hash);
+    for (const [index, name] of VIEWS.entries()) {
+      if (name === view) links[index]?.setAttribute('aria-current', 'page');
+      else links[index]?.removeAttribute('aria-current');
+    }
+    fill(main, views[view].element);
+    if (view !== 'learn') void views[view].refresh();
+  };
+  learn.onBest = () => {
+    if (readAddress(location.hash).view === 'gates') gates.trainedMore();
+  };
+  addEventListener('hashchange', show);
+  frame(app, main, adapter, links);
+  show();
+  await learn.offerSaved();
 }
 
 const app = document.querySelector('#app');
-if (app) start(app);
+if (app) void start(app);

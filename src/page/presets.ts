@@ -4,7 +4,7 @@ export const TASKS = ['quadratic', 'digits', 'sine'] as const;
 export type TaskName = (typeof TASKS)[number];
 
 /** The ladder, from gradient descent up. */
-export const LADDER = ['gradient-descent-lstm', 'meta-lstm', 'momentum-lstm', 'l2l'] as const;
+export const LADDER = ['gradient-descent-lstm', 'meta-lstm', 'momentum-lstm', 'l2l', 'rnnprop'] as const;
 export type OptimizerName = (typeof LADDER)[number];
 
 /** A meta-training run as the page sets it up: what its address says. */
@@ -36,7 +36,7 @@ const TASK_DEFAULTS: Readonly<Record<TaskName, Numbers>> = {
 /** The settings of a task and optimizer where nothing else is chosen. */
 export function defaultSettings(task: TaskName, optimizer: OptimizerName): LearnSettings {
   const numbers = TASK_DEFAULTS[task];
-  const gated = optimizer !== 'l2l' && task !== 'sine';
+  const gated = optimizer.endsWith('lstm') && task !== 'sine';
   return { task, optimizer, ...numbers, ...(gated && { rate: 0.01 }) };
 }
 
@@ -56,6 +56,7 @@ function optimizerInput({ task, optimizer, hidden }: LearnSettings): TrainInput[
     const raw = { preprocess: { kind: 'none' }, outputScale: 1 } as const;
     return { kind: 'l2l', layers: 1, hidden, ...(task === 'quadratic' && raw) };
   }
+  if (optimizer === 'rnnprop') return { kind: optimizer, layers: 1, hidden };
   if (optimizer !== 'gradient-descent-lstm') return { kind: optimizer, hidden };
   return { kind: optimizer, hidden, controller: 'lstm', gates: { forget: { fixed: 1 }, input: 'learned' } };
 }

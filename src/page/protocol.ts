@@ -1,4 +1,13 @@
-import type { AdapterSummary, TrainInput } from '../host/index.ts';
+import type {
+  AdapterSummary,
+  Box,
+  GateRecording,
+  HandDesignedName,
+  OptimizerConfig,
+  Surface,
+  TaskConfig,
+  TrainInput,
+} from '../host/index.ts';
 import type { LearnSettings } from './presets.ts';
 
 /**
@@ -10,12 +19,24 @@ export interface Methods {
   open: Method<null, never, EngineInfo>;
   /** Meta-trains; cancelled, it ends at the next end of an episode with everything kept. */
   train: Method<TrainArgs, TrainEvent, TrainOutcome>;
-  /** Hand-designed optimizers at their best learning rates, on the tasks that training validates on. */
+  /** Hand-designed optimizers at their best settings, on the tasks that training validates on. */
   baselines: Method<BaselineArgs, BaselineCurve, null>;
   /** The run that was kept when the page was last left, if there is one. */
   saved: Method<null, never, SavedRun | null>;
   /** Forgets it. */
   forget: Method<null, never, null>;
+  /** All weights at hand: shipped ones, dropped files, and what was just trained. */
+  weights: Method<null, never, readonly WeightsInfo[]>;
+  /** Takes up a weights file. */
+  load: Method<{ readonly name: string; readonly bytes: Uint8Array }, never, WeightsInfo>;
+  /** Weights as a file. */
+  export: Method<{ readonly id: string }, never, Uint8Array>;
+  /** Optimizers side by side on the same tasks, step by step. */
+  race: Method<RaceArgs, RaceEvent, null>;
+  /** Gates of a learned optimizer over whole episodes. */
+  gates: Method<GatesArgs, DataEvent, GateRecording>;
+  /** Heights of a surface over its box, [size, size], rows from low to high y. */
+  landscape: Method<{ readonly surface: Surface; readonly size: number }, never, Landscape>;
 }
 
 interface Method<Args, Event, Result> {
@@ -36,6 +57,12 @@ export interface LossBand {
   readonly high: readonly number[];
 }
 
+/** The share of a dataset that is loaded. */
+export interface DataEvent {
+  readonly kind: 'data';
+  readonly share: number;
+}
+
 export interface TrainArgs {
   readonly settings: LearnSettings;
   readonly input: TrainInput;
@@ -51,6 +78,7 @@ export interface ValidationPoint extends LossBand {
 }
 
 export type TrainEvent =
+  | DataEvent
   | {
       readonly kind: 'plan';
       readonly task: string;
@@ -95,6 +123,77 @@ export interface SavedRun {
   readonly validations: readonly ValidationPoint[];
   /** Milliseconds since 1970. */
   readonly savedAt: number;
+}
+
+/** Weights that are at hand. */
+export interface WeightsInfo {
+  readonly id: string;
+  readonly origin: 'trained' | 'shipped' | 'file';
+  readonly label: string;
+  readonly optimizer: OptimizerConfig;
+  /** What they were trained on. */
+  readonly task: TaskConfig;
+  readonly iteration: number;
+  readonly horizon: number;
+}
+
+export type GateName = 'forget' | 'input' | 'momentumForget' | 'momentumInput';
+export type HeldGates = Readonly<Partial<Record<GateName, number>>>;
+
+/** A learned optimizer: trained weights, or settings that need none. Some of its gates can be held at numbers. */
+export type LearnedChoice =
+  | { readonly kind: 'weights'; readonly id: string; readonly held?: HeldGates }
+  | { readonly kind: 'settings'; readonly optimizer: OptimizerConfig };
+
+export type Entrant = { readonly key: string } & (
+  | LearnedChoice
+  /** Tuned on other tasks where no learning rate is given. */
+  | { readonly kind: 'hand'; readonly name: HandDesignedName; readonly learningRate: number | undefined }
+);
+
+export interface RaceArgs {
+  readonly task: TrainInput['task'];
+  readonly seed: number;
+  readonly tasks: number;
+  readonly horizon: number;
+  readonly entrants: readonly Entrant[];
+}
+
+export type RaceEvent =
+  | DataEvent
+  | { readonly kind: 'plan'; readonly task: string }
+  /** The share of an entrant's tuning that is done. */
+  | { readonly kind: 'tuning'; readonly key: string; readonly share: number }
+  /** What an entrant runs with: 'lr 0.0316 (tuned)'. */
+  | { readonly kind: 'setting'; readonly key: string; readonly text: string; readonly learningRate?: number }
+  | {
+      readonly kind: 'part';
+      readonly key: string;
+      /** From step 0 up to the last one that is done. */
+      readonly band: LossBand;
+      /** theta of the first tasks, [tasks][steps] pairs; on surfaces only. */
+      readonly paths?: readonly (readonly (readonly [number, number])[])[];
+    }
+  | {
+      readonly kind: 'end';
+      readonly key: string;
+      readonly final: number;
+      readonly error: number;
+      readonly diverged: number;
+    }
+  | { readonly kind: 'failed'; readonly key: string; readonly failure: Failure };
+
+export interface GatesArgs {
+  readonly learned: LearnedChoice;
+  readonly task: TrainInput['task'];
+  readonly seed: number;
+  readonly episodes: number;
+  readonly horizon: number;
+}
+
+export interface Landscape extends Box {
+  readonly minimum: readonly [number, number];
+  readonly heights: Float32Array;
 }
 
 /** An error that crossed over: one sentence, and what to do. */

@@ -31,4 +31,9 @@ export const LADDER_TEXTS: Readonly<Record<OptimizerName, Text>> = {
     label: 'A free LSTM',
     detail: 'Nothing of gradient descent is left: the LSTM reads gradients and writes updates.',
   },
+  rnnprop: {
+    label: 'An LSTM that sees what Adam sees',
+    detail:
+      'It reads gradients in units of their own size, as Adam does, and its steps are bounded: steadier far from home.',
+  },
 };

@@ -41,6 +41,8 @@ export function dualAlgebra<S>(A: Algebra<S>): Algebra<Dual<S>> {
       const value = A.sqrt(a.value);
       return scaled(value, A.div(A.constant(0.5), value), a);
     },
+    sin: (a) => scaled(A.sin(a.value), A.cos(a.value), a),
+    cos: (a) => scaled(A.cos(a.value), A.sub(zero, A.sin(a.value)), a),
     tanh(a) {
       const value = A.tanh(a.value);
       return scaled(value, A.sub(one, A.mul(value, value)), a);

@@ -18,6 +18,8 @@ export interface Algebra<S> {
   exp(a: S): S;
   log(a: S): S;
   sqrt(a: S): S;
+  sin(a: S): S;
+  cos(a: S): S;
   tanh(a: S): S;
   sigmoid(a: S): S;
   relu(a: S): S;
@@ -51,6 +53,8 @@ export const numbers: Algebra<number> = {
   exp: Math.exp,
   log: Math.log,
   sqrt: Math.sqrt,
+  sin: Math.sin,
+  cos: Math.cos,
   tanh: Math.tanh,
   sigmoid,
   relu: (a) => Math.max(a, 0),

@@ -119,6 +119,14 @@ export class Tape implements Algebra<Variable> {
     return this.unary(y, a, 0.5 / y);
   }
 
+  sin(a: Variable): Variable {
+    return this.unary(Math.sin(a.value), a, Math.cos(a.value));
+  }
+
+  cos(a: Variable): Variable {
+    return this.unary(Math.cos(a.value), a, -Math.sin(a.value));
+  }
+
   tanh(a: Variable): Variable {
     const y = Math.tanh(a.value);
     return this.unary(y, a, 1 - y * y);

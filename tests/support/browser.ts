@@ -1,65 +1,26 @@
-import { createReadStream, createWriteStream, existsSync } from 'node:fs';
-import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { extname, join, normalize } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import { createBrotliDecompress } from 'node:zlib';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
-import { extract } from 'tar';
 import { build } from 'vite';
 import { afterAll, afterEach, beforeAll, describe } from 'vitest';
-import { packageFolder } from '../../src/node/datasets.ts';
 
 interface Installed {
   readonly executablePath: string;
-  readonly libraries?: string;
 }
 
 const SYSTEM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/**
- * A Chromium: the one that COORDWISE_BROWSER names, else the system's, else (Linux x64) the one that the npm package
- * @sparticuz/chromium carries. Undefined where there is none.
- */
-async function findBrowser(): Promise<Installed | undefined> {
-  const named = process.env['COORDWISE_BROWSER'];
-  if (named === 'bundled') return bundledBrowser();
-  if (named) return { executablePath: named };
-  const system = SYSTEM.find((path) => existsSync(path));
-  return system === undefined ? bundledBrowser() : { executablePath: system };
+/** A Chromium: the one that COORDWISE_BROWSER names, else the system's; undefined where there is none. */
+function findBrowser(): Installed | undefined {
+  const executablePath = process.env['COORDWISE_BROWSER'] || SYSTEM.find((path) => existsSync(path));
+  return executablePath ? { executablePath } : undefined;
 }
 
-/** Unpacks the bundled one once: beside its place and then renamed, so that processes that start together do not meet. */
-async function bundledBrowser(): Promise<Installed | undefined> {
-  if (process.platform !== 'linux' || process.arch !== 'x64') return undefined;
-  const archives = join(packageFolder('@sparticuz/chromium'), 'bin');
-  const cache = join('.cache', 'chromium');
-  const installed = {
-    executablePath: join(process.cwd(), cache, 'chromium'),
-    libraries: join(process.cwd(), cache, 'lib'),
-  };
-  if (existsSync(installed.executablePath)) return installed;
-  await mkdir('.cache', { recursive: true });
-  const beside = await mkdtemp(join('.cache', 'unpacking-'));
-  const unpack = (name: string, target: NodeJS.WritableStream) =>
-    pipeline(createReadStream(join(archives, name)), createBrotliDecompress(), target);
-  const program = join(beside, 'chromium');
-  await Promise.all([
-    unpack('chromium.br', createWriteStream(program)),
-    unpack('swiftshader.tar.br', extract({ cwd: beside })),
-    unpack('al2023.tar.br', extract({ cwd: beside })),
-  ]);
-  await chmod(program, 0o755);
-  await rename(beside, cache).catch(async (error: unknown) => {
-    await rm(beside, { recursive: true, force: true });
-    if (!existsSync(installed.executablePath)) throw error;
-  });
-  return installed;
-}
-
-const installed = await findBrowser();
+const installed = findBrowser();
 
 /** Tests in a browser: left out, and said so, where there is none, unless COORDWISE_BROWSER_TESTS is `required`. */
 export const describeInBrowser = installed
@@ -115,8 +76,8 @@ export interface OpenOptions {
   readonly colorScheme?: 'light' | 'dark';
   readonly reducedMotion?: 'reduce';
   readonly viewport?: { readonly width: number; readonly height: number };
-  /** Runs in the page before anything else. */
-  readonly before?: () => void;
+  /** false: in a browser that has none. */
+  readonly webGpu?: false;
 }
 
 export interface Opened {
@@ -129,6 +90,8 @@ export interface Opened {
 /** Builds the page and opens a browser; call it once, at the top of a `describeInBrowser`. */
 export function browserForThisFile(): () => Browsing {
   let opened: { browser: Browser; server: Server; folder: string } | undefined;
+  /** One without WebGPU; only where a test asks for it. */
+  let plain: Browser | undefined;
   const contexts: BrowserContext[] = [];
   beforeAll(async () => {
     const folder = await mkdtemp(join(tmpdir(), 'coordwise-page-'));
@@ -138,12 +101,7 @@ export function browserForThisFile(): () => Browsing {
       build: { outDir: folder, emptyOutDir: true },
     });
     const server = await serveFolder(folder);
-    const libraries = installed?.libraries;
-    const browser = await chromium.launch({
-      ...(installed && { executablePath: installed.executablePath }),
-      args: ['--enable-unsafe-webgpu', '--no-sandbox', '--no-zygote', '--disable-quic', '--no-first-run'],
-      ...(libraries !== undefined && { env: { ...stringEnvironment(), LD_LIBRARY_PATH: libraries } }),
-    });
+    const browser = await launch(['--enable-unsafe-webgpu']);
     opened = { browser, server, folder };
   });
   afterEach(async () => {
@@ -151,6 +109,7 @@ export function browserForThisFile(): () => Browsing {
   });
   afterAll(async () => {
     await opened?.browser.close();
+    await plain?.close();
     opened?.server.close();
     if (opened) await rm(opened.folder, { recursive: true, force: true });
   });
@@ -176,19 +135,19 @@ export function browserForThisFile(): () => Browsing {
       folder,
       browser,
       openIn,
-      async open(hash, { before, ...options } = {}) {
-        const context = await browser.newContext(options);
+      async open(hash, { webGpu, ...options } = {}) {
+        plain ??= webGpu === false ? await launch(['--disable-blink-features=WebGPU']) : undefined;
+        const context = await (webGpu === false && plain ? plain : browser).newContext(options);
         contexts.push(context);
-        if (before) await context.addInitScript(before);
         return openIn(context, hash);
       },
     };
   };
 }
 
-function stringEnvironment(): Record<string, string> {
-  const entries = Object.entries(process.env).filter(
-    (entry): entry is [string, string] => entry[1] !== undefined,
-  );
-  return Object.fromEntries(entries);
+function launch(args: readonly string[]): Promise<Browser> {
+  return chromium.launch({
+    ...(installed && { executablePath: installed.executablePath }),
+    args: [...args, '--no-sandbox', '--no-zygote', '--disable-quic', '--no-first-run'],
+  });
 }

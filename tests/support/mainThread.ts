@@ -9,7 +9,12 @@ const event = z.looseObject({
   ts: z.number().default(0),
   /** Microseconds of CPU time of the event's own thread. */
   tdur: z.number().optional(),
-  args: z.looseObject({ name: z.unknown(), data: z.looseObject({ type: z.unknown() }).optional() }).partial(),
+  args: z
+    .looseObject({
+      name: z.unknown().optional(),
+      data: z.looseObject({ type: z.unknown().optional() }).optional(),
+    })
+    .partial(),
 });
 
 /**

@@ -75,6 +75,11 @@ export function normalAllowed(radius: number): number {
 /** A sin(x - p) by episodes/sine, of the amplitude A. */
 export const SINE = { relative: 16 * EPSILON } as const;
 
+/** A test function of two variables, its slopes and curvatures, from terms of these sizes. */
+export function surfaceAllowed(sizes: ArrayLike<number>): Required<Pick<Allowed, 'relative' | 'scale'>> {
+  return { relative: 2 ** -11, scale: sizes };
+}
+
 /** Standard errors a sample's moment may be off. */
 export const STANDARD_ERRORS = 5;
 

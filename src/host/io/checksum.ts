@@ -10,7 +10,7 @@ const table = Uint32Array.from({ length: 256 }, (_, byte) => {
   return value;
 });
 
-function crc32(parts: Iterable<Uint8Array>): number {
+export function crc32(parts: Iterable<Uint8Array>): number {
   let crc = 0xffffffff;
   for (const part of parts) {
     for (const byte of part) crc = (table[(crc ^ byte) & 255] ?? 0) ^ (crc >>> 8);

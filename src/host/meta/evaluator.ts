@@ -31,6 +31,8 @@ export interface EvaluatorOptions {
   readonly shorter?: readonly number[];
   /** Of tasks with a query set, measure only where the run ends: what comes before it is 0. */
   readonly onlyFinal?: boolean;
+  /** Also keep theta at every step, for problems of few parameters. */
+  readonly keepPath?: boolean;
 }
 
 /**
@@ -65,7 +67,8 @@ export class Evaluator<T extends Optimizer> {
       const createOptimizee = createTasks(pool, task, data, list, tasks);
       const steps = unrollSteps(task, horizon, options.shorter);
       const measureQuery = options.onlyFinal ? 'last step' : 'every step';
-      const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery });
+      const recordPath = options.keepPath === true;
+      const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery, recordPath });
       const fit = Math.min(tasks - 1, Math.floor(tasks / pool.excess));
       if (pool.excess > 1 && fit >= 1) {
         tasks = fit;
@@ -83,7 +86,7 @@ export class Evaluator<T extends Optimizer> {
 
   /** Bytes that `prepare` takes for tensors and readback. */
   get bytes(): number {
-    return this.#pool.bytes + STAGING * this.#measured.reduce((sum, { bytes }) => sum + bytes, 0);
+    return this.#pool.bytes + STAGING * this.#read.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
   /** Tasks run at once. */
@@ -91,7 +94,13 @@ export class Evaluator<T extends Optimizer> {
     return this.#unroll.tasks;
   }
 
-  /** What is read of every unroll: losses, or those on the query set and the accuracy there. */
+  /** What is read of every unroll: what is measured, and the path where it is kept. */
+  get #read(): Tensor[] {
+    const { path } = this.#unroll;
+    return path ? [...this.#measured, path] : this.#measured;
+  }
+
+  /** Losses, or those on the query set and the accuracy there. */
   get #measured(): Tensor[] {
     const { losses, query } = this.#unroll;
     if (!query) return [losses];
@@ -105,18 +114,19 @@ export class Evaluator<T extends Optimizer> {
   async prepare(): Promise<void> {
     await this.#pool.allocate();
     await this.#unroll.prepare();
-    this.#ring = new ReadbackRing(this.#context, this.#measured, STAGING);
+    this.#ring = new ReadbackRing(this.#context, this.#read, STAGING);
   }
 
   /**
    * Losses of the tasks with these keys [tasks, 2]. `onBatch` is told which tasks run next (the last batch is
-   * filled up with the first tasks), `onProgress` how much of the work is done.
+   * filled up with the first tasks), `onProgress` how much of the work is done, and what the tasks of the batch under way
+   * have come to.
    * @param horizon the evaluator's own, or one of its shorter ones
    */
   async run(
     keys: Uint32Array,
     onBatch?: (tasks: readonly number[]) => void,
-    onProgress?: (share: number) => void,
+    onProgress?: (share: number, soFar: () => LossMatrix) => void,
     horizon = this.#horizon,
   ): Promise<LossMatrix> {
     const ring = this.#ring;
@@ -124,6 +134,8 @@ export class Evaluator<T extends Optimizer> {
     const tasks = keys.length / 2;
     const { steps, tasks: batch } = this.#unroll;
     const measured = this.#measured.map(() => new Float64Array(tasks * (horizon + 1)));
+    const { parameters } = this.#unroll.optimizee;
+    const path = this.#unroll.path && new Float32Array(tasks * (horizon + 1) * parameters);
     const unrolls = horizon / steps;
     if (!Number.isInteger(unrolls)) throw new RangeError(`the evaluator was not made for ${horizon} steps`);
     const total = Math.ceil(tasks / batch) * unrolls;
@@ -149,14 +161,23 @@ export class Evaluator<T extends Optimizer> {
               }
             }
           }
+          if (path) takePath(path, read.at(-1), { first, count, part, steps, horizon, parameters });
           done++;
-          onProgress?.(done / total);
+          const [losses = new Float64Array()] = measured;
+          onProgress?.(done / total, () =>
+            partOf(
+              { tasks, horizon, values: losses, ...(path && { path }) },
+              first,
+              count,
+              (part + 1) * steps,
+            ),
+          );
         };
       }
     }
     await late?.();
     const [values = new Float64Array(), accuracy] = measured;
-    return { tasks, horizon, values, ...(accuracy && { accuracy }) };
+    return { tasks, horizon, values, ...(accuracy && { accuracy }), ...(path && { path }) };
   }
 
   #submit(ring: ReadbackRing, keys: Uint32Array, stepsBefore: number): PendingRead {
@@ -171,6 +192,44 @@ export class Evaluator<T extends Optimizer> {
     this.#ring?.destroy();
     this.#pool.destroy();
   }
+}
+
+/** The theta that one unroll of a batch left, [T + 1, stride], in its place among [tasks, horizon + 1, N]. */
+function takePath(
+  path: Float32Array,
+  read: Float32Array = new Float32Array(),
+  at: Readonly<Record<'first' | 'count' | 'part' | 'steps' | 'horizon' | 'parameters', number>>,
+): void {
+  const { first, count, part, steps, horizon, parameters } = at;
+  const stride = read.length / (steps + 1);
+  for (let step = 0; step <= steps; step++) {
+    for (let b = 0; b < count; b++) {
+      const from = step * stride + b * parameters;
+      const row = (first + b) * (horizon + 1) + part * steps + step;
+      path.set(read.subarray(from, from + parameters), row * parameters);
+    }
+  }
+}
+
+/** The first steps up to `reached` of `count` tasks from `first` on. */
+function partOf(
+  { horizon, values, path }: LossMatrix,
+  first: number,
+  count: number,
+  reached: number,
+): LossMatrix {
+  const rows = (all: Float32Array | Float64Array, width: number) =>
+    Array.from({ length: count }, (_, b) => {
+      const from = (first + b) * (horizon + 1) * width;
+      return [...all.subarray(from, from + (reached + 1) * width)];
+    }).flat();
+  const width = path ? path.length / values.length : 0;
+  return {
+    tasks: count,
+    horizon: reached,
+    values: Float64Array.from(rows(values, 1)),
+    ...(path && { path: Float32Array.from(rows(path, width)) }),
+  };
 }
 
 /** Steps of one unroll, and of one submit; they divide the horizon and the shorter ones. */

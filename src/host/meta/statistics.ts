@@ -5,6 +5,8 @@ export interface LossMatrix {
   readonly values: Float64Array;
   /** Accuracies on the query set, laid out as `values`; absent where tasks have no classes to query. */
   readonly accuracy?: Float64Array;
+  /** theta [tasks, horizon + 1, N], where it was asked for. */
+  readonly path?: Float32Array;
 }
 
 /** Summary over tasks; a task whose loss is not finite makes the means infinite and is counted. */

@@ -13,6 +13,7 @@ import { type Layer, type Shape, vectorShape } from '../optimizees/layers/layer.
 import { createNetwork, parameterGroups } from '../optimizees/network.ts';
 import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
 import { createQuadratic, quadraticGroups } from '../optimizees/quadratic.ts';
+import { createSurface, surfaceGroups } from '../optimizees/surface.ts';
 
 /**
  * What each list of tasks draws from: images, glyphs for few-shot episodes, or a program's own problem. Of images, `validation` is held out of
@@ -67,6 +68,8 @@ export function createTasks(
   switch (config.kind) {
     case 'quadratic':
       return (tensors) => createQuadratic(pool, count, config, tensors);
+    case 'surface':
+      return (tensors) => createSurface(count, config.function, tensors);
     case 'images': {
       const set = data?.[list];
       if (!set || !('labels' in set)) throw new RangeError(`task images needs those of ${config.dataset}`);
@@ -146,6 +149,7 @@ export function taskLayers(task: NetworkTask, classes = 10): Layer[] {
  */
 export function taskParameters(task: TaskConfig, classes = 10): number {
   if (task.kind === 'quadratic') return task.dimension;
+  if (task.kind === 'surface') return 2;
   if (task.kind === 'own') return task.parameters;
   return taskLayers(task, classes).reduce((sum, { parameters }) => sum + parameters, 0);
 }
@@ -157,6 +161,7 @@ export function taskParameters(task: TaskConfig, classes = 10): number {
  */
 export function taskGroups(task: TaskConfig, classes = 10): ParameterGroup[] | undefined {
   if (task.kind === 'own') return undefined;
+  if (task.kind === 'surface') return surfaceGroups();
   return task.kind === 'quadratic'
     ? quadraticGroups(task.dimension)
     : parameterGroups(taskLayers(task, classes));

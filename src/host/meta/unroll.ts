@@ -12,6 +12,9 @@ import { GateRecorder } from './gateRecorder.ts';
 import { Imitation, type Teacher } from './imitation.ts';
 import { UnrollBackward } from './unrollBackward.ts';
 
+/** f32 that a row of `path` begins at a multiple of: what a part of a tensor must. */
+const PATH_ALIGNMENT = 64;
+
 export interface UnrollOptions {
   readonly pool: TensorPool;
   readonly tasks: number;
@@ -43,6 +46,8 @@ export interface UnrollOptions {
   readonly measureQuery?: 'every step' | 'last step';
   /** Also summarise the optimizer's gates and updates at every step: `recorder`. */
   readonly recordGates?: boolean;
+  /** Also keep theta_0 .. theta_T: `path`. */
+  readonly recordPath?: boolean;
   /** Leave dL/dtheta_0 of every task in `startAdjoint` even where no theta_0 is learned. */
   readonly startAdjoint?: boolean;
 }
@@ -63,6 +68,8 @@ export class Unroll {
   readonly recorder: GateRecorder | undefined;
   /** With a `teacher`. */
   readonly imitation: Imitation | undefined;
+  /** [T + 1, stride]: theta_t of all tasks, a row a step; only with `recordPath`. */
+  readonly path: Tensor | undefined;
   readonly #pool: TensorPool;
   readonly #tensors: TaskTensors;
   readonly #theta: readonly Tensor[];
@@ -108,6 +115,8 @@ export class Unroll {
       Array.from({ length: slots }, (_, slot) => coordinateTensor(pool, `${label} ${slot}`, coordinates));
     this.#theta = rows('theta', keeps ? steps + 1 : 2);
     this.#gradients = rows('gradient', keeps ? steps + 1 : 1);
+    const stride = PATH_ALIGNMENT * Math.ceil(coordinates.count / PATH_ALIGNMENT);
+    this.path = options.recordPath ? pool.tensor('path', [steps + 1, stride]) : undefined;
     const perStep = (label: string) => pool.tensor(label, [steps + 1, tasks]);
     this.losses = perStep('losses');
     const query = options.measureQuery ? this.optimizee.query : undefined;
@@ -225,6 +234,7 @@ export class Unroll {
     for (let t = 0; t <= steps; t++) {
       const theta = this.#slot(this.#theta, t);
       const gradient = this.#slot(this.#gradients, t);
+      this.#recordPath(program, t, theta);
       optimizee.recordSample(program, t);
       optimizee.recordLoss(program, theta, losses, t);
       if (t < steps || this.#backward) optimizee.recordGradient(program, theta, gradient);
@@ -236,6 +246,13 @@ export class Unroll {
         this.recorder?.recordStep(program, t, { theta, next });
       }
     }
+  }
+
+  #recordPath(program: Program, t: number, theta: Tensor): void {
+    const { path } = this;
+    if (!path) return;
+    const [, stride = 0] = path.shape;
+    program.copy(theta, path.view(`theta ${t} of the path`, t * stride, [theta.length]));
   }
 
   /** Sets which tasks the next `encode` runs and how many steps of their episode came before. */

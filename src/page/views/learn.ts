@@ -13,6 +13,8 @@ type State = 'idle' | 'running' | 'pausing' | 'paused' | 'done';
 /** The view in which an optimizer is trained. */
 export class LearnView {
   readonly element: HTMLElement;
+  /** Told when there are better weights than before. */
+  onBest: (() => void) | undefined;
   readonly #engine: Engine;
   readonly #form: LearnForm;
   readonly #charts = new LearnCharts();
@@ -34,7 +36,7 @@ export class LearnView {
   constructor(engine: Engine, values: URLSearchParams, onSettings: (values: URLSearchParams) => void) {
     this.#engine = engine;
     this.#form = new LearnForm(learnSettings(values), (settings) => {
-      this.#charts.reset(settings.iterations);
+      this.#resetCharts(settings);
       onSettings(learnValues(settings));
     });
     this.element = h(
@@ -72,7 +74,7 @@ export class LearnView {
       ),
     );
     this.#set('idle');
-    this.#charts.reset(this.#form.settings.iterations);
+    this.#resetCharts(this.#form.settings);
   }
 
   /** Offers to go on with what was left here. */
@@ -93,8 +95,12 @@ export class LearnView {
     this.#losses = [...saved.losses];
     this.#validations = [...saved.validations];
     this.#kept = saved.iteration;
-    this.#charts.reset(saved.iterations);
+    this.#resetCharts(saved.settings);
     this.#start(true);
+  }
+
+  #resetCharts({ iterations, horizon, unroll }: LearnSettings): void {
+    this.#charts.reset(iterations, horizon / unroll);
   }
 
   #press(): void {
@@ -106,7 +112,7 @@ export class LearnView {
       this.#losses = [];
       this.#validations = [];
       this.#kept = 0;
-      this.#charts.reset(this.#form.settings.iterations);
+      this.#resetCharts(this.#form.settings);
       this.#start(false);
     }
   }
@@ -117,7 +123,7 @@ export class LearnView {
     this.#call = undefined;
     this.#losses = [];
     this.#validations = [];
-    this.#charts.reset(this.#form.settings.iterations);
+    this.#resetCharts(this.#form.settings);
     fill(this.#notice);
     this.#set('idle');
     void this.#engine.call('forget', null).result;
@@ -153,6 +159,9 @@ export class LearnView {
 
   #hear(event: TrainEvent): void {
     switch (event.kind) {
+      case 'data':
+        fill(this.#status, `Loading the digits: ${Math.round(100 * event.share)} %`);
+        break;
       case 'plan':
         this.#plan = event;
         break;
@@ -166,6 +175,7 @@ export class LearnView {
           event.point,
         ];
         this.#say(event.point);
+        if (event.point.isBest) this.onBest?.();
         break;
       case 'kept':
         this.#kept = event.iteration;

@@ -20,15 +20,18 @@ export class LearnCharts {
   );
   readonly metaLoss = new Chart(
     { title: 'Meta-loss', x: 'meta-iteration', y: 'meta-loss', axis: 'series' },
-    'What training brings down: the loss averaged over the steps of an unroll, on new tasks every time.',
+    'What training brings down: the loss averaged over the steps of an episode, on new tasks every time.',
   );
   #baselines: readonly BaselineCurve[] = [];
   #validations: readonly ValidationPoint[] = [];
   #losses: readonly number[] = [];
   #iterations = 1;
+  #unrolls = 1;
 
-  reset(iterations: number): void {
+  /** @param unrolls of an episode: losses fall along it, so only whole ones are comparable */
+  reset(iterations: number, unrolls: number): void {
     this.#iterations = iterations;
+    this.#unrolls = Math.max(1, Math.floor(unrolls));
     this.#baselines = [];
     this.#validations = [];
     this.#losses = [];
@@ -52,7 +55,7 @@ export class LearnCharts {
 
   #draw(): void {
     this.heldOut.show(this.#heldOutDrawing());
-    this.metaLoss.show(metaLossDrawing(this.#losses, this.#iterations));
+    this.metaLoss.show(metaLossDrawing(this.#losses, this.#iterations, this.#unrolls));
   }
 
   #heldOutDrawing(): Drawing {
@@ -60,7 +63,7 @@ export class LearnCharts {
     const earlier = spread(this.#validations.slice(0, -1), GHOSTS);
     const ghosts = Array.from({ length: GHOSTS }, (_, index): Curve => {
       const mean = earlier[index]?.mean ?? [];
-      return { key: `ghost ${index}`, label: '', color: 'muted', dash: [], width: 0.75, mean, quiet: true };
+      return { key: `ghost ${index}`, label: '', color: 'axis', dash: [], width: 1, mean, quiet: true };
     });
     const baselines = this.#baselines.map(
       ({ name, mean }): Curve => ({ key: name, ...BASELINE_STYLES[name], mean }),
@@ -83,9 +86,9 @@ function spread<T>(items: readonly T[], count: number): T[] {
   ).filter((item): item is T => item !== undefined);
 }
 
-/** Every meta-iteration, or means over so many that the line stays short. */
-export function metaLossDrawing(losses: readonly number[], iterations: number): Drawing {
-  const each = Math.max(1, Math.ceil(losses.length / POINTS));
+/** Means over whole episodes, over so many that the line stays short. */
+export function metaLossDrawing(losses: readonly number[], iterations: number, unrolls: number): Drawing {
+  const each = unrolls * Math.max(1, Math.ceil(losses.length / unrolls / POINTS));
   const count = Math.floor(losses.length / each);
   const mean = Array.from({ length: count }, (_, i) => {
     const part = losses.slice(i * each, (i + 1) * each).filter(Number.isFinite);

@@ -13,7 +13,7 @@ export async function baselines(
   signal: AbortSignal,
 ): Promise<null> {
   const { task, seed, horizon, validation } = parseRun(input);
-  const data = await taskData(task);
+  const data = await taskData(task, () => {});
   const keys = taskKeys(seed, 'validation', 0, validation.tasks);
   const options = { task, data, list: 'validation', horizon } as const;
   for (const name of names) {

@@ -1,5 +1,4 @@
 import {
-  type Best,
   type Checkpoint,
   decodeCheckpoint,
   encodeCheckpoint,
@@ -16,6 +15,7 @@ import { band } from './bands.ts';
 import { parseRun } from './config.ts';
 import { taskData } from './data.ts';
 import { forgetRun, keepRun, keptRun } from './keep.ts';
+import type { Library } from './library.ts';
 import { type Session, survive } from './session.ts';
 
 /** The page hears of meta-iterations this often. */
@@ -24,14 +24,14 @@ const REPORT_MS = 100;
 /** Meta-trains until done or asked to stop, through losses of the device, and keeps what it has in this browser. */
 export async function train(
   session: Session,
+  library: Library,
   args: TrainArgs,
   emit: (event: TrainEvent) => void,
   signal: AbortSignal,
-  onBest: (config: TrainConfig, best: Best) => void,
 ): Promise<TrainOutcome> {
   const config = parseRun(args.input);
-  const data = await taskData(config.task);
-  const run = new Run(config, args, emit, onBest);
+  const data = await taskData(config.task, (share) => emit({ kind: 'data', share }));
+  const run = new Run(config, args, emit, library);
   if (args.resume) await run.restore();
   else await forgetRun();
   const result = await survive(
@@ -51,7 +51,7 @@ class Run {
   readonly #config: TrainConfig;
   readonly #args: TrainArgs;
   readonly #emit: (event: TrainEvent) => void;
-  readonly #onBest: (config: TrainConfig, best: Best) => void;
+  readonly #library: Library;
   readonly #lossWeight: number;
   #losses: number[] = [];
   #validations: ValidationPoint[] = [];
@@ -63,16 +63,11 @@ class Run {
   #reportedAt = 0;
   #writing: Promise<void> = Promise.resolve();
 
-  constructor(
-    config: TrainConfig,
-    args: TrainArgs,
-    emit: (event: TrainEvent) => void,
-    onBest: (config: TrainConfig, best: Best) => void,
-  ) {
+  constructor(config: TrainConfig, args: TrainArgs, emit: (event: TrainEvent) => void, library: Library) {
     this.#config = config;
     this.#args = args;
     this.#emit = emit;
-    this.#onBest = onBest;
+    this.#library = library;
     this.#lossWeight = lossWeightsOf(config).reduce((sum, weight) => sum + weight, 0);
   }
 
@@ -104,10 +99,10 @@ class Run {
     });
     if (this.#bytes) {
       this.#checkpoint = decodeCheckpoint(this.#bytes, 'the kept run', optimizer.phi.length);
-      if (this.#checkpoint.best) this.#onBest(this.#config, this.#checkpoint.best);
+      if (this.#checkpoint.best) this.#library.keepTrained(context, this.#config, this.#checkpoint.best);
     }
     try {
-      const result = await run.run(this.#hooks(signal), this.#checkpoint);
+      const result = await run.run(this.#hooks(context, signal), this.#checkpoint);
       await this.#writing;
       return result;
     } finally {
@@ -116,14 +111,14 @@ class Run {
     }
   }
 
-  #hooks(signal: AbortSignal): MetaTrainHooks {
+  #hooks(context: GpuContext, signal: AbortSignal): MetaTrainHooks {
     return {
       onStep: ({ metaLoss, skipped }) => {
         this.#losses.push(skipped ? Number.NaN : metaLoss / this.#lossWeight);
         this.#report(false);
       },
       onValidation: (validation) => this.#validated(validation),
-      onBest: (best) => this.#onBest(this.#config, best),
+      onBest: (best) => this.#library.keepTrained(context, this.#config, best),
       onCheckpoint: (checkpoint) => this.#keep(checkpoint),
       shouldStop: () => signal.aborted,
     };

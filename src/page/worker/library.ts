@@ -1,0 +1,127 @@
+import {
+  type Best,
+  ConfigError,
+  createLearned,
+  decodeWeights,
+  encodeWeights,
+  type GpuContext,
+  type OptimizerConfig,
+  TensorPool,
+  type TrainConfig,
+  type WeightsFile,
+  withFixedGates,
+} from '../../host/index.ts';
+import type { HeldGates, LearnedChoice, WeightsInfo } from '../protocol.ts';
+
+/** Addresses of the weights that the page was built with. */
+const SHIPPED = import.meta.glob<string>('../../../pretrained/*.safetensors', {
+  query: '?url',
+  import: 'default',
+  eager: true,
+});
+
+/** A learned optimizer, ready to be put on a device. */
+export interface Ready {
+  readonly optimizer: OptimizerConfig;
+  /** phi in the kernels' layout. */
+  readonly phi: Float32Array;
+}
+
+interface Entry {
+  readonly info: WeightsInfo;
+  readonly file: WeightsFile;
+}
+
+/** All weights at hand. Shipped ones are fetched when they are first asked for. */
+export class Library {
+  readonly #entries = new Map<string, Entry>();
+  #shipped: Promise<void> | undefined;
+
+  /** Takes up what was just trained, in place of what was before. */
+  keepTrained(context: GpuContext, config: TrainConfig, { phi, iteration }: Best): void {
+    const { task, optimizer, seed, horizon, unroll, secondDerivatives } = config;
+    const weights = createLearned(new TensorPool(context), optimizer).toNamed(phi);
+    const training = { seed, iteration, horizon, unroll, secondDerivatives };
+    this.#add('trained', 'trained', `${optimizer.kind}, trained here`, {
+      optimizer,
+      task,
+      training,
+      weights,
+    });
+  }
+
+  /** @throws FileFormatError when the bytes are no weights file, or hold other weights than they say */
+  loadFile(context: GpuContext, name: string, bytes: Uint8Array): WeightsInfo {
+    const file = decodeWeights(bytes, name);
+    phiOf(context, file.optimizer, file.weights, name);
+    return this.#add(`file ${name}`, 'file', name, file);
+  }
+
+  async list(): Promise<readonly WeightsInfo[]> {
+    this.#shipped ??= this.#fetchShipped();
+    await this.#shipped;
+    return [...this.#entries.values()].map(({ info }) => info);
+  }
+
+  async #fetchShipped(): Promise<void> {
+    const files = Object.entries(SHIPPED).sort(([a], [b]) => (a < b ? -1 : 1));
+    for (const [path, url] of files) {
+      const name = path.replace(/^.*\//, '').replace(/\.safetensors$/, '');
+      const response = await fetch(url);
+      const bytes = new Uint8Array(await response.arrayBuffer());
+      this.#add(`shipped ${name}`, 'shipped', name, decodeWeights(bytes, name));
+    }
+  }
+
+  #add(id: string, origin: WeightsInfo['origin'], label: string, file: WeightsFile): WeightsInfo {
+    const { optimizer, task, training } = file;
+    const { iteration, horizon } = training;
+    const info = { id, origin, label, optimizer, task, iteration, horizon };
+    this.#entries.set(id, { info, file });
+    return info;
+  }
+
+  encode(id: string): Uint8Array {
+    return encodeWeights(this.#get(id).file);
+  }
+
+  ready(context: GpuContext, choice: LearnedChoice): Ready {
+    if (choice.kind === 'settings') {
+      const { optimizer } = choice;
+      return { optimizer, phi: phiOf(context, optimizer, new Map(), 'settings without weights') };
+    }
+    const { file, info } = this.#get(choice.id);
+    const { optimizer, weights } = held(file, choice.held ?? {});
+    return { optimizer, phi: phiOf(context, optimizer, weights, info.label) };
+  }
+
+  #get(id: string): Entry {
+    const entry = this.#entries.get(id);
+    if (entry) return entry;
+    throw new ConfigError('these weights are not at hand any more', 'load or train them again');
+  }
+}
+
+function phiOf(
+  context: GpuContext,
+  optimizer: OptimizerConfig,
+  weights: WeightsFile['weights'],
+  source: string,
+): Float32Array {
+  return createLearned(new TensorPool(context), optimizer).fromNamed(weights, source);
+}
+
+function held(
+  { optimizer, weights }: WeightsFile,
+  gates: HeldGates,
+): { optimizer: OptimizerConfig; weights: WeightsFile['weights'] } {
+  if (Object.keys(gates).length === 0) return { optimizer, weights };
+  if (!('gates' in optimizer)) {
+    throw new ConfigError(
+      `${optimizer.kind} has no gates between it and the parameters`,
+      'let them be learned',
+    );
+  }
+  const changed = withFixedGates(optimizer, weights, gates);
+  return { optimizer: changed.settings, weights: changed.weights };
+}
