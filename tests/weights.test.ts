@@ -179,7 +179,7 @@ describe('a weights file', () => {
     expect(of('optimizer', '{"kind":')).toMatch(/metadata optimizer is not JSON/);
     expect(of('optimizer', 'null')).toMatch(/metadata optimizer is null, but must be an object/);
     expect(of('task', { kind: 'chess' })).toMatch(
-      /metadata task: kind is "chess", but must be one of: quadratic, images, glyphs, sine/,
+      /metadata task: kind is "chess", but must be one of: quadratic, surface, images, glyphs, sine/,
     );
     expect(of('training', { ...training, seed: -1 })).toMatch(
       /metadata training: seed is -1, but must be at least 0/,
