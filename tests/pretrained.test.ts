@@ -33,10 +33,12 @@ describe('weights that come with the package', () => {
     expect(file.training).toMatchObject({ seed, iteration });
     if (!check) throw new Error('no check');
     const losses = await checkLosses(context(), file, check, check.steps);
+    const isSameAdapter = check.adapter === context().adapter.description;
+    const relative = isSameAdapter ? 1e-3 : 5e-2;
     for (const [index, loss] of losses.entries()) {
       const put = check.losses[index] ?? Number.NaN;
       expect(Math.abs(loss - put), `${name}, step ${check.steps[index]}: ${loss}, was ${put}`).toBeLessThan(
-        1e-3 * put,
+        relative * put,
       );
     }
   });
