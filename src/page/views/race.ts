@@ -19,6 +19,12 @@ interface Runner {
 }
 
 /** What is known of a runner so far. */
+/** Who arrived, with the mean loss at the end. */
+interface Arrival {
+  readonly runner: Runner;
+  readonly final: number;
+}
+
 interface Progress {
   /** The share of its tuning that is done. */
   tuned: number;
@@ -382,6 +388,16 @@ export class RaceView {
     if (this.#startedAt > 0) fill(this.#status, `Step ${steps} of ${this.#problem.problem.horizon}`);
   }
 
+  /** Losses that read alike are no win. */
+  #verdict(first: Arrival, second: Arrival | undefined): string {
+    const at = `${formatLoss(first.final)} at step ${this.#problem.problem.horizon}`;
+    if (!second || !Number.isFinite(second.final)) return `${first.runner.label} wins: ${at}.`;
+    const behind = formatLoss(second.final);
+    return behind === formatLoss(first.final)
+      ? `${first.runner.label} and ${second.runner.label} arrive together: ${at}.`
+      : `${first.runner.label} wins: ${at}, ahead of ${second.runner.label} at ${behind}.`;
+  }
+
   #finish(): void {
     const rows = this.#runners
       .flatMap((runner) => {
@@ -392,16 +408,7 @@ export class RaceView {
       })
       .sort((a, b) => a.final - b.final);
     const [first, second] = rows;
-    const lead =
-      second && Number.isFinite(second.final)
-        ? `, ahead of ${second.runner.label} at ${formatLoss(second.final)}`
-        : '';
-    fill(
-      this.#status,
-      first?.end
-        ? `${first.runner.label} wins: ${formatLoss(first.final)} at step ${this.#problem.problem.horizon}${lead}.`
-        : 'Nobody arrived.',
-    );
+    fill(this.#status, first?.end ? this.#verdict(first, second) : 'Nobody arrived.');
     fill(
       this.#standings,
       h(
