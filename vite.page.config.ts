@@ -5,6 +5,7 @@ import { encodeImageSplits } from './src/host/io/imageSplits.ts';
 import { loadMnist } from './src/node/datasets.ts';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+const shipped = JSON.parse(readFileSync('pretrained/index.json', 'utf8')) as { default: string };
 
 const DIGITS = '.cache/page/digits.bin';
 
@@ -74,14 +75,29 @@ const bareKernels: Plugin = {
   },
 };
 
+/** The page writes no JSON schemas: what zod has for them, and cannot be shaken off, is 5 KB of it compressed. */
+const withoutJsonSchemas: Plugin = {
+  name: 'without-json-schemas',
+  apply: 'build',
+  enforce: 'pre',
+  load(id) {
+    if (!/zod\/v4\/core\/(to-json-schema|json-schema-processors)\.js$/.test(id)) return undefined;
+    const names = [...readFileSync(id, 'utf8').matchAll(/^export (?:const|function) (\w+)/gm)];
+    return names.map(([, name]) => `export const ${name} = () => {};`).join('\n');
+  },
+};
+
 /** The page, as static files that work from any folder. */
 export default defineConfig({
   base: './',
-  define: { __VERSION__: JSON.stringify(version) },
+  define: {
+    __VERSION__: JSON.stringify(version),
+    __DEFAULT_WEIGHTS__: JSON.stringify(shipped.default),
+  },
   plugins: [digits, contentSecurityPolicy],
   worker: {
     format: 'es',
-    plugins: () => [bareKernels],
+    plugins: () => [bareKernels, withoutJsonSchemas],
     // What of the engine the page does not use is left out, with the schemas that are made on its loading.
     rolldownOptions: { treeshake: { moduleSideEffects: (id) => !id.includes('/src/host/') } },
   },

@@ -1,12 +1,4 @@
-import {
-  type GlyphSplitName,
-  glyphSplit,
-  poolGlyphs,
-  splitTaskData,
-  type TaskConfig,
-  type TaskData,
-  turnGlyphs,
-} from '../host/index.ts';
+import { glyphSplits, splitTaskData, type TaskConfig, type TaskData } from '../host/index.ts';
 import { loadDataset, loadGlyphs } from '../node/index.ts';
 
 /** The images or glyphs a task needs, if it needs any. */
@@ -21,18 +13,8 @@ export async function loadTaskData(task: TaskConfig): Promise<TaskData | undefin
       const { train, test } = await loadDataset(task.dataset, task.resolution);
       return splitTaskData(train, test);
     }
-    case 'glyphs': {
-      const glyphs = await loadGlyphs();
-      const table = (split: GlyphSplitName) => poolGlyphs(glyphSplit(glyphs, split), task.resolution);
-      const { distortion: strength, resolution: side } = task;
-      const distortion = { strength, side };
-      const train = strength > 0 ? { ...glyphSplit(glyphs, 'train'), distortion } : table('train');
-      return {
-        train: task.turned ? turnGlyphs(train) : train,
-        validation: table('validation'),
-        test: table('test'),
-      };
-    }
+    case 'glyphs':
+      return glyphSplits(await loadGlyphs(), task);
   }
 }
 

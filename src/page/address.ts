@@ -20,6 +20,18 @@ export function addressOf(view: ViewName, values: URLSearchParams): string {
   return query === '' ? `#${view}` : `#${view}?${query}`;
 }
 
+const OWN = /^(trained$|plain$|file )/;
+
+/** Weights as an address names them: shipped ones by their name alone. */
+export function weightsName(id: string): string {
+  return id.replace(/^shipped /, '');
+}
+
+/** The id of the weights that an address names. */
+export function weightsId(name: string): string {
+  return OWN.test(name) ? name : `shipped ${name}`;
+}
+
 /** The settings in an address; what it leaves out, or what is no number there, has its default. */
 export function learnSettings(values: URLSearchParams): LearnSettings {
   const task = TASKS.find((name) => name === values.get('task')) ?? 'quadratic';

@@ -1,3 +1,4 @@
+import { h } from './dom.ts';
 import type { Failure, MethodName, Methods, Reply, Request } from './protocol.ts';
 
 /** A failure of the engine: `message` says what was wrong, `remedy` what to do. */
@@ -10,6 +11,13 @@ export class EngineError extends Error {
     this.name = name;
     this.remedy = remedy;
   }
+}
+
+/** What was wrong in one sentence, and what to do in another where that is known. */
+export function complaint(error: unknown): HTMLElement {
+  const text = error instanceof Error ? error.message : String(error);
+  const remedy = error instanceof EngineError && error.remedy ? ` To go on: ${error.remedy}.` : '';
+  return h('p', { class: 'notice', role: 'alert' }, `${text}.${remedy}`);
 }
 
 export interface Call<Result> {

@@ -2,6 +2,7 @@ import { escapeMarkup, formatCount, formatLoss, formatTicks } from '../report/fo
 import { fraction, linearTicks } from '../report/scale.ts';
 import { type Chart, colorOf, scaleOf, themeOf } from './chart.ts';
 import { h } from './dom.ts';
+import type { Engine } from './engine.ts';
 
 const WIDTH = 900;
 const HEIGHT = 480;
@@ -71,7 +72,7 @@ export function chartSvg({ drawing, labels }: Chart): string {
 /** The chart's numbers: a row a step, a column a curve, and two more where it has a spread. */
 export function chartCsv({ drawing, labels }: Chart): string {
   const quoted = (text: string) => `"${text.replaceAll('"', '""')}"`;
-  const shown = drawing.curves.filter(({ quiet }) => !quiet);
+  const shown = drawing.curves.filter(({ label }) => label !== '');
   const columns = shown.flatMap(({ label, mean, low, high }) => [
     { name: label, values: mean },
     ...(low && high
@@ -92,6 +93,16 @@ function save(name: string, content: Blob): void {
   URL.revokeObjectURL(address);
 }
 
+/** The weights as the file that `coordwise` reads and writes. */
+export async function saveWeights(engine: Engine, id: string, name: string): Promise<void> {
+  const bytes = await engine.call('export', { id }).result;
+  save(`${name.replace(/\W+/g, '-')}.safetensors`, new Blob([new Uint8Array(bytes)]));
+}
+
+export function canvasPng(canvas: HTMLCanvasElement): Promise<Blob | undefined> {
+  return new Promise((resolve) => canvas.toBlob((blob) => resolve(blob ?? undefined), 'image/png'));
+}
+
 /** The SVG, painted at twice its size. */
 async function chartPng(chart: Chart): Promise<Blob | undefined> {
   const address = URL.createObjectURL(new Blob([chartSvg(chart)], { type: 'image/svg+xml' }));
@@ -101,28 +112,34 @@ async function chartPng(chart: Chart): Promise<Blob | undefined> {
     await image.decode();
     const canvas = h('canvas', { width: 2 * WIDTH, height: 2 * HEIGHT });
     canvas.getContext('2d')?.drawImage(image, 0, 0, 2 * WIDTH, 2 * HEIGHT);
-    return await new Promise((resolve) => canvas.toBlob((blob) => resolve(blob ?? undefined), 'image/png'));
+    return await canvasPng(canvas);
   } finally {
     URL.revokeObjectURL(address);
   }
 }
 
+/** A button a format, each of which saves a file. */
+export function saveButtons(
+  title: string,
+  name: string,
+  formats: Readonly<Record<string, () => Blob | Promise<Blob | undefined>>>,
+): HTMLElement {
+  const buttons = Object.entries(formats).map(([format, make]) => {
+    const onclick = async () => {
+      const blob = await make();
+      if (blob) save(`${name}.${format.toLowerCase()}`, blob);
+    };
+    const label = `Save the chart “${title}” as ${format}`;
+    return h('button', { class: 'link', 'aria-label': label, onclick: () => void onclick() }, format);
+  });
+  return h('p', { class: 'exports' }, 'Save as ', ...buttons);
+}
+
 /** Buttons that save what a chart shows. */
 export function exportButtons(chart: Chart, name: string): HTMLElement {
-  const button = (label: string, onclick: () => void) =>
-    h(
-      'button',
-      { class: 'link', 'aria-label': `Save the chart “${chart.labels.title}” as ${label}`, onclick },
-      label,
-    );
-  return h(
-    'p',
-    { class: 'exports' },
-    'Save as ',
-    button('SVG', () => save(`${name}.svg`, new Blob([chartSvg(chart)], { type: 'image/svg+xml' }))),
-    button('PNG', () => {
-      void chartPng(chart).then((blob) => blob && save(`${name}.png`, blob));
-    }),
-    button('CSV', () => save(`${name}.csv`, new Blob([chartCsv(chart)], { type: 'text/csv' }))),
-  );
+  return saveButtons(chart.labels.title, name, {
+    SVG: () => new Blob([chartSvg(chart)], { type: 'image/svg+xml' }),
+    PNG: () => chartPng(chart),
+    CSV: () => new Blob([chartCsv(chart)], { type: 'text/csv' }),
+  });
 }

@@ -54,21 +54,24 @@ async function start(app: Element): Promise<void> {
     return;
   }
 
-  const { values } = readAddress(location.hash);
-  const keep = (view: ViewName) => (changed: URLSearchParams) =>
-    history.replaceState(null, '', addressOf(view, changed));
-  const learn = new LearnView(engine, values, keep('learn'));
-  const race = new RaceView(engine, values, keep('race'));
-  const gates = new GatesView(engine, values, keep('gates'));
-  const views = { learn, race, gates };
+  /** The address says what the view that is seen has been set to. */
+  const say = () => {
+    const { view } = readAddress(location.hash);
+    history.replaceState(null, '', addressOf(view, views[view].values));
+  };
+  const learn = new LearnView(engine, say);
+  const gates = new GatesView(engine, say);
+  const views = { learn, race: new RaceView(engine, say), gates };
   const links = VIEWS.map((name) => h('a', { href: `#${name}` }, LABELS[name]));
 
   const show = () => {
-    const { view } = readAddress(location.hash);
+    const { view, values } = readAddress(location.hash);
     for (const [index, name] of VIEWS.entries()) {
       if (name === view) links[index]?.setAttribute('aria-current', 'page');
       else links[index]?.removeAttribute('aria-current');
     }
+    if (values.toString() !== '') views[view].choose(values);
+    say();
     fill(main, views[view].element);
     if (view !== 'learn') void views[view].refresh();
   };
@@ -77,8 +80,10 @@ async function start(app: Element): Promise<void> {
   };
   addEventListener('hashchange', show);
   frame(app, main, adapter, links);
-  show();
   await learn.offerSaved();
+  show();
+  // At hand before they are needed, when there may be no connection any more; Race says what was wrong.
+  await engine.call('weights', null).result.catch(() => {});
 }
 
 const app = document.querySelector('#app');

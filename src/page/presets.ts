@@ -1,6 +1,6 @@
 import type { TrainInput } from '../host/index.ts';
 
-export const TASKS = ['quadratic', 'digits', 'sine'] as const;
+export const TASKS = ['quadratic', 'digits', 'sine', 'glyphs'] as const;
 export type TaskName = (typeof TASKS)[number];
 
 /** The ladder, from gradient descent up. */
@@ -31,12 +31,16 @@ const TASK_DEFAULTS: Readonly<Record<TaskName, Numbers>> = {
   quadratic: { seed: 1, iterations: 400, hidden: 16, tasks: 32, unroll: 20, horizon: 100, rate: 0.005 },
   digits: { seed: 1, iterations: 400, hidden: 16, tasks: 1, unroll: 20, horizon: 100, rate: 0.007 },
   sine: { seed: 1, iterations: 1000, hidden: 16, tasks: 16, unroll: 5, horizon: 5, rate: 0.002 },
+  glyphs: { seed: 1, iterations: 1000, hidden: 8, tasks: 4, unroll: 5, horizon: 5, rate: 0.003 },
 };
+
+/** Whether a task is learned in a few steps from a few examples, and judged on others. */
+const isFewShot = (task: TaskName) => task === 'sine' || task === 'glyphs';
 
 /** The settings of a task and optimizer where nothing else is chosen. */
 export function defaultSettings(task: TaskName, optimizer: OptimizerName): LearnSettings {
   const numbers = TASK_DEFAULTS[task];
-  const gated = optimizer.endsWith('lstm') && task !== 'sine';
+  const gated = optimizer.endsWith('lstm') && !isFewShot(task);
   return { task, optimizer, ...numbers, ...(gated && { rate: 0.01 }) };
 }
 
@@ -48,6 +52,15 @@ function taskInput(task: TaskName): TrainInput['task'] {
       return { kind: 'images', resolution: 7 };
     case 'sine':
       return { kind: 'sine' };
+    case 'glyphs':
+      return {
+        kind: 'glyphs',
+        resolution: 14,
+        layers: [
+          { kind: 'dense', units: 40 },
+          { kind: 'activation', function: 'relu' },
+        ],
+      };
   }
 }
 
@@ -79,7 +92,7 @@ export function trainInput(settings: LearnSettings): TrainInput {
     iterations,
     metaLearningRate: rate,
     clip: 1,
-    ...(task === 'sine' && { lossWeights: 'final' }),
+    ...(isFewShot(task) && { lossWeights: 'final' }),
     validation: { tasks: task === 'digits' ? 8 : 16, every },
   };
 }

@@ -94,8 +94,10 @@ export type TrainEvent =
   | { readonly kind: 'validation'; readonly point: ValidationPoint }
   /** Everything up to this meta-iteration is kept on this device. */
   | { readonly kind: 'kept'; readonly iteration: number }
-  /** The GPU went away and came back; the run goes on from here. */
-  | { readonly kind: 'recovered'; readonly iteration: number; readonly why: string };
+  /** The browser refused: it is kept for as long as the page is open. */
+  | { readonly kind: 'not-kept'; readonly iteration: number; readonly why: string }
+  /** The GPU went away and came back, or its memory ran out; the run goes on from here. */
+  | { readonly kind: 'recovered'; readonly iteration: number; readonly from: 'loss' | 'memory' };
 
 export interface TrainOutcome {
   readonly iteration: number;
@@ -148,7 +150,13 @@ export type LearnedChoice =
 export type Entrant = { readonly key: string } & (
   | LearnedChoice
   /** Tuned on other tasks where no learning rate is given. */
-  | { readonly kind: 'hand'; readonly name: HandDesignedName; readonly learningRate: number | undefined }
+  | {
+      readonly kind: 'hand';
+      readonly name: HandDesignedName;
+      readonly learningRate: number | undefined;
+      /** As `HandDesignedSetting` has it. */
+      readonly beta?: number;
+    }
 );
 
 export interface RaceArgs {
@@ -165,7 +173,7 @@ export type RaceEvent =
   /** The share of an entrant's tuning that is done. */
   | { readonly kind: 'tuning'; readonly key: string; readonly share: number }
   /** What an entrant runs with: 'lr 0.0316 (tuned)'. */
-  | { readonly kind: 'setting'; readonly key: string; readonly text: string; readonly learningRate?: number }
+  | { readonly kind: 'setting'; readonly key: string; readonly text: string }
   | {
       readonly kind: 'part';
       readonly key: string;

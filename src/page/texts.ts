@@ -9,6 +9,10 @@ export const TASK_TEXTS: Readonly<Record<TaskName, Text>> = {
   quadratic: { label: 'Quadratics', detail: 'Random bowls in ten dimensions, a new one every time.' },
   digits: { label: 'Digits', detail: 'A small network learns to read handwritten digits, 7 by 7 pixels.' },
   sine: { label: 'Sines', detail: 'Few-shot: five steps to fit a sine from ten of its points.' },
+  glyphs: {
+    label: 'Characters',
+    detail: 'Few-shot: five steps to tell five unknown characters apart from one drawing of each.',
+  },
 };
 
 /** One step of the ladder each. */

@@ -122,7 +122,7 @@ export function browserForThisFile(): () => Browsing {
       const complaints: string[] = [];
       page.on('pageerror', (error) => complaints.push(error.message));
       page.on('console', (message) => {
-        if (message.type() === 'error') complaints.push(message.text());
+        if (message.type() === 'error') complaints.push(`${message.text()} ${message.location().url}`);
       });
       page.on('request', (request) => {
         const local = [origin, 'blob:', 'data:'].some((start) => request.url().startsWith(start));

@@ -1,5 +1,5 @@
 import axe from 'axe-core';
-import type { Page } from 'playwright-core';
+import type { BrowserContext, Page } from 'playwright-core';
 
 /** A run that two cores without a GPU finish in seconds. */
 export const SMALL_RUN =
@@ -12,6 +12,11 @@ export const chartText = async (page: Page, selector = '.plot'): Promise<string>
 /** Waits until a view says that it is in a state. */
 export async function inState(page: Page, view: string, state: string): Promise<void> {
   await page.waitForSelector(`.${view}[data-state=${state}]`, { timeout: 90_000 });
+}
+
+/** From now on there is no connection, until `context.unrouteAll`; but for the icon, which Chromium asks for by itself. */
+export async function goOffline(context: BrowserContext): Promise<void> {
+  await context.route(/^(?!.*\/icon-)/, (route) => route.abort('internetdisconnected'));
 }
 
 /** What axe-core finds, as one line each. */

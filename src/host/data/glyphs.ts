@@ -303,3 +303,28 @@ function locateImages(header: Header, pixelBytes: number, refuse: Refuse): Int32
   }
   return offsets;
 }
+
+/** How the tables of a task on glyphs are made. */
+export interface GlyphTableSettings {
+  /** Side of the images. */
+  readonly resolution: number;
+  /** Whether the training split has quarter turns as classes of their own. */
+  readonly turned: boolean;
+  /** Of the training split's images; 0: not at all. */
+  readonly distortion: number;
+}
+
+/** All splits as a task on glyphs has them: only what is trained on is turned and distorted. */
+export function glyphSplits(
+  set: GlyphSet,
+  { resolution, turned, distortion: strength }: GlyphTableSettings,
+): Readonly<Record<GlyphSplitName, GlyphTable>> {
+  const table = (split: GlyphSplitName) => poolGlyphs(glyphSplit(set, split), resolution);
+  const distortion = { strength, side: resolution };
+  const train = strength > 0 ? { ...glyphSplit(set, 'train'), distortion } : table('train');
+  return {
+    train: turned ? turnGlyphs(train) : train,
+    validation: table('validation'),
+    test: table('test'),
+  };
+}

@@ -1,33 +1,42 @@
 import type { GateRecording, OptimizerConfig } from '../../host/index.ts';
 import { formatLoss } from '../../report/format.ts';
+import { weightsId, weightsName } from '../address.ts';
 import { Chart, type Curve } from '../chart.ts';
 import { fill, h } from '../dom.ts';
-import type { Call, Engine } from '../engine.ts';
+import { type Call, complaint, type Engine, EngineError } from '../engine.ts';
 import { exportButtons } from '../export.ts';
 import type { HeldGates, LearnedChoice, LossBand, WeightsInfo } from '../protocol.ts';
 import { LADDER_TEXTS } from '../texts.ts';
 import { wantsStillness } from '../theme.ts';
 import { Equation, GATES, type GateKey } from './equation.ts';
+import { GateCharts } from './gateCharts.ts';
 import { ProblemForm, problemOf, problemTask, problemValues } from './problems.ts';
 
 const EPISODES = 5;
-const DASHES: readonly (readonly number[])[] = [[], [7, 3], [2, 2.5], [9, 3, 2, 3], [4, 2]];
 const KEYS = Object.keys(GATES) as GateKey[];
 /** An LSTM that needs no training: all its gates are held. */
 const PLAIN = 'plain';
+const PLAIN_GATES = ['forget', 'input'] as const;
+
+interface Rival {
+  readonly name: 'sgd' | 'momentum';
+  readonly learningRate: number;
+  readonly beta?: number;
+}
 
 /** The view of what happens inside: gates by step and layer, and what becomes of the curve when they are held. */
 export class GatesView {
   readonly element: HTMLElement;
   readonly #engine: Engine;
+  readonly #onSettings: () => void;
   readonly #problem: ProblemForm;
-  readonly #source = h('select', { name: 'source', onchange: () => this.#choose(this.#source.value) });
+  readonly #source = h('select', { name: 'source', onchange: () => this.#select() });
   readonly #text = h('p', { class: 'explanation' });
   readonly #switches = h('fieldset', { class: 'numbers' });
   readonly #equation = new Equation();
   readonly #notice = h('div', { class: 'notices' });
   readonly #status = h('p', { class: 'status', role: 'status' });
-  readonly #gateCharts = h('div', { class: 'small-charts' });
+  readonly #gateCharts = new GateCharts();
   readonly #step = h('input', {
     type: 'range',
     min: 0,
@@ -37,11 +46,13 @@ export class GatesView {
     oninput: () => this.#showStep(this.#step.valueAsNumber),
   });
   readonly #losses = new Chart(
-    { title: 'Its curve beside SGD’s', x: 'step', y: 'loss', axis: 'losses' },
+    { title: 'Its curve beside a hand-designed one', x: 'step', y: 'loss', axis: 'losses' },
     'With every gate held, the LSTM’s curve is that of SGD, or of momentum, to the last bit.',
   );
   readonly #held = new Map<GateKey, number>();
   #weights: readonly WeightsInfo[] = [];
+  /** What the reader, or a link, chose; until then it is what was trained here, if anything was. */
+  #wanted: string | undefined;
   #chosen = PLAIN;
   #recording: GateRecording | undefined;
   #calls: readonly Call<unknown>[] = [];
@@ -49,13 +60,15 @@ export class GatesView {
   #pending = 0;
   #playing = 0;
 
-  constructor(engine: Engine, values: URLSearchParams, onSettings: (values: URLSearchParams) => void) {
+  /** @param onSettings hears of every choice */
+  constructor(engine: Engine, onSettings: () => void) {
     this.#engine = engine;
-    this.#problem = new ProblemForm({ ...problemOf(values) }, (problem) => {
-      onSettings(problemValues(problem));
+    this.#onSettings = onSettings;
+    const changed = () => {
+      onSettings();
       this.#run();
-    });
-    for (const key of KEYS) this.#held.set(key, GATES[key].usual);
+    };
+    this.#problem = new ProblemForm(changed, ['tasks']);
     this.element = h(
       'section',
       { class: 'view gates' },
@@ -97,7 +110,7 @@ export class GatesView {
             this.#step,
           ),
           this.#status,
-          this.#gateCharts,
+          this.#gateCharts.element,
           this.#losses.element,
           exportButtons(this.#losses, 'gates'),
         ),
@@ -105,17 +118,49 @@ export class GatesView {
     );
   }
 
+  /** The problem, the optimizer and the gates that are held: a link with these shows the same. */
+  get values(): URLSearchParams {
+    const values = problemValues(this.#problem.problem);
+    if (this.#wanted === undefined) return values;
+    values.set('weights', weightsName(this.#wanted));
+    for (const [key, value] of this.#held) values.set(key, String(value));
+    return values;
+  }
+
+  choose(values: URLSearchParams): void {
+    this.#problem.problem = problemOf(values);
+    const name = values.get('weights');
+    if (name === null) return;
+    this.#wanted = weightsId(name);
+    this.#chosen = this.#wanted;
+    this.#held.clear();
+    for (const key of KEYS) {
+      const value = Number(values.get(key) ?? Number.NaN);
+      if (Number.isFinite(value)) this.#held.set(key, value);
+    }
+    if (name === PLAIN)
+      for (const key of PLAIN_GATES) this.#held.set(key, this.#held.get(key) ?? GATES[key].usual);
+  }
+
   /** Looks which weights there are now, and runs what is chosen. */
   async refresh(): Promise<void> {
-    this.#weights = await this.#engine.call('weights', null).result;
-    const trained = this.#weights.find(({ origin }) => origin === 'trained');
-    const known = this.#chosen === PLAIN ? trained : this.#weights.find(({ id }) => id === this.#chosen);
+    try {
+      this.#weights = await this.#engine.call('weights', null).result;
+    } catch (error) {
+      this.#complain(error);
+      return;
+    }
     fill(
       this.#source,
       h('option', { value: PLAIN }, 'Gradient descent, written as an LSTM'),
       ...this.#weights.map(({ id, label }) => h('option', { value: id }, label)),
     );
-    this.#choose(known?.id ?? PLAIN);
+    const ids = [PLAIN, ...this.#weights.map(({ id }) => id)];
+    const wanted = this.#wanted ?? (ids.includes('trained') ? 'trained' : PLAIN);
+    const missing = !ids.includes(wanted);
+    if (missing) this.#wanted = undefined;
+    this.#show(missing ? PLAIN : wanted);
+    if (missing) this.#complain(new Error(`These weights are not here: ${weightsName(wanted)}`));
   }
 
   /** There are better weights of the run under way: looks at those, unless it is still busy with what was before. */
@@ -128,18 +173,28 @@ export class GatesView {
     return this.#weights.find(({ id }) => id === this.#chosen);
   }
 
-  #choose(id: string): void {
+  #select(): void {
+    this.#wanted = this.#source.value;
+    this.#show(this.#source.value);
+    this.#onSettings();
+  }
+
+  #changed(): void {
+    this.#wanted = this.#chosen;
+    this.#onSettings();
+    this.#run();
+  }
+
+  /** Another optimizer than the last one starts with its own gates. */
+  #show(id: string): void {
+    if (id !== this.#chosen) this.#held.clear();
     this.#chosen = id;
     this.#source.value = id;
     const info = this.#info();
     const kind = info?.optimizer.kind ?? 'gradient-descent-lstm';
     this.#text.textContent =
       kind in LADDER_TEXTS ? LADDER_TEXTS[kind as keyof typeof LADDER_TEXTS].detail : '';
-    this.#held.clear();
-    if (!info) {
-      this.#held.set('forget', 1);
-      this.#held.set('input', GATES.input.usual);
-    }
+    if (!info) for (const key of PLAIN_GATES) this.#held.set(key, this.#held.get(key) ?? GATES[key].usual);
     this.#renderSwitches();
     this.#run();
   }
@@ -147,7 +202,7 @@ export class GatesView {
   /** The gates that the chosen optimizer has between it and the parameters. */
   #gates(): readonly GateKey[] {
     const info = this.#info();
-    if (!info) return ['forget', 'input'];
+    if (!info) return PLAIN_GATES;
     const { optimizer } = info;
     return 'gates' in optimizer ? KEYS.filter((key) => optimizer.gates[key] !== undefined) : [];
   }
@@ -167,7 +222,7 @@ export class GatesView {
         onchange: () => {
           if (!Number.isFinite(number.valueAsNumber)) return;
           this.#held.set(key, number.valueAsNumber);
-          this.#run();
+          this.#changed();
         },
       });
       const box = h('input', {
@@ -180,7 +235,7 @@ export class GatesView {
           if (box.checked) this.#held.set(key, number.valueAsNumber);
           else this.#held.delete(key);
           number.disabled = !box.checked;
-          this.#run();
+          this.#changed();
         },
       });
       return h(
@@ -226,16 +281,17 @@ export class GatesView {
     const current = () => run === this.#pending;
     fill(this.#status, 'Recording its gates on held-out tasks.');
     const gates = this.#engine.call('gates', { learned, task, seed, episodes: EPISODES, horizon });
-    const learningRate = this.#held.get('input') ?? GATES.input.usual;
+    const rival = this.#rival();
     const entrants = [
       { key: 'lstm', ...learned },
-      { key: 'sgd', kind: 'hand', name: 'sgd', learningRate },
+      { key: 'rival', kind: 'hand', ...rival },
     ] as const;
     const race = this.#engine.call('race', { task, seed, tasks: EPISODES, horizon, entrants }, (event) => {
       if (!current()) return;
-      if (event.kind === 'part') this.#curves.set(event.key, event.band);
-      else if (event.kind === 'failed') this.#complain(event.failure.message);
-      this.#showLosses(learningRate);
+      if (event.kind === 'data') fill(this.#status, `Loading the data: ${Math.round(100 * event.share)} %`);
+      else if (event.kind === 'part') this.#curves.set(event.key, event.band);
+      else if (event.kind === 'failed') this.#complain(new EngineError(event.failure));
+      this.#showLosses(rival);
     });
     this.#calls = [gates, race];
     Promise.all([gates.result, race.result]).then(
@@ -243,27 +299,37 @@ export class GatesView {
         if (!current()) return;
         this.#recording = recording;
         this.#step.max = String(recording.steps - 1);
-        this.#showRecording(recording);
+        this.#gateCharts.show(recording);
         this.#showStep(Math.min(this.#step.valueAsNumber, recording.steps - 1));
         this.element.dataset['state'] = 'done';
       },
       (error: unknown) => {
         if (!current()) return;
-        this.#complain(error instanceof Error ? error.message : String(error));
+        this.#complain(error);
         this.element.dataset['state'] = 'done';
       },
     );
   }
 
-  #complain(text: string): void {
-    fill(this.#notice, h('p', { class: 'notice', role: 'alert' }, `${text}.`));
+  /** The hand-designed optimizer that it is with all of its gates held. */
+  #rival(): Rival {
+    const learningRate = this.#held.get('input') ?? GATES.input.usual;
+    if (!this.#gates().includes('momentumForget')) return { name: 'sgd', learningRate };
+    const beta = this.#held.get('momentumForget') ?? GATES.momentumForget.usual;
+    return { name: 'momentum', learningRate, beta };
   }
 
-  #showLosses(learningRate: number): void {
+  #complain(error: unknown): void {
+    fill(this.#notice, complaint(error));
+  }
+
+  #showLosses({ name, learningRate, beta }: Rival): void {
+    const rivalName = name === 'sgd' ? 'SGD' : 'momentum';
+    const title = name === 'sgd' ? 'SGD' : `Momentum ${beta}`;
     const styles = [
       {
-        key: 'sgd',
-        label: `SGD, rate ${formatLoss(learningRate, 2)}`,
+        key: 'rival',
+        label: `${title}, rate ${formatLoss(learningRate, 2)}`,
         color: 'ink',
         dash: [3, 7],
         width: 2.5,
@@ -277,51 +343,17 @@ export class GatesView {
     });
     const x = Array.from({ length: this.#problem.problem.horizon + 1 }, (_, step) => step);
     this.#losses.show({ x, curves });
-    const [lstm, sgd] = [this.#curves.get('lstm')?.mean, this.#curves.get('sgd')?.mean];
-    if (!lstm || !sgd || lstm.length !== sgd.length || lstm.length <= this.#problem.problem.horizon) return;
-    const same = lstm.every((value, step) => Object.is(value, sgd[step]));
+    const [lstm, rival] = [this.#curves.get('lstm')?.mean, this.#curves.get('rival')?.mean];
+    if (!lstm || !rival || lstm.length !== rival.length || lstm.length <= this.#problem.problem.horizon)
+      return;
+    const same = lstm.every((value, step) => Object.is(value, rival[step]));
     fill(
       this.#status,
       same
-        ? 'With these gates held, the LSTM’s curve is SGD’s, number for number.'
-        : `At the last step: the LSTM ${formatLoss(lstm.at(-1) ?? Number.NaN)}, SGD ${formatLoss(sgd.at(-1) ?? Number.NaN)}.`,
+        ? `With these gates held, the LSTM’s curve is that of ${rivalName}, number for number.`
+        : `At the last step: the LSTM ${formatLoss(lstm.at(-1) ?? Number.NaN)}, ${rivalName} ${formatLoss(rival.at(-1) ?? Number.NaN)}.`,
     );
     this.element.dataset['same'] = String(same);
-  }
-
-  /** A chart for every gate and layer, a line an episode. */
-  #showRecording({ recorded, steps, groups }: GateRecording): void {
-    const x = Array.from({ length: steps }, (_, step) => step);
-    const charts = recorded
-      .filter(({ kind }) => kind === 'gate')
-      .flatMap(({ name, groups: own }) =>
-        own.map(({ group, mean }) => {
-          const where = groups.length > 1 ? `${name}, ${group}` : name;
-          const largest = Math.max(...mean.flat());
-          const chart = new Chart({
-            title: where,
-            x: 'step',
-            y: name,
-            axis: largest < 0.2 ? 'series' : 'unit',
-          });
-          chart.element.classList.add('small');
-          const curves = mean.map((values, episode): Curve => {
-            const dash = DASHES[episode % DASHES.length] ?? [];
-            return {
-              key: String(episode),
-              label: `episode ${episode + 1}`,
-              color: 'vermillion',
-              dash,
-              width: 1.5,
-              mean: values,
-              quiet: true,
-            };
-          });
-          chart.show({ x, curves });
-          return chart.element;
-        }),
-      );
-    fill(this.#gateCharts, ...charts);
   }
 
   #showStep(step: number): void {

@@ -1,5 +1,6 @@
 import { type ColorName, colorOf, themeOf } from '../chart.ts';
 import { h } from '../dom.ts';
+import { canvasPng, saveButtons } from '../export.ts';
 import type { Landscape } from '../protocol.ts';
 import { onSchemeChange, scheme } from '../theme.ts';
 
@@ -13,6 +14,9 @@ export interface Track {
 
 const SIZE = 640;
 const LEVELS = 18;
+/** Of the picture that is saved, in pixels: around it, and a line of its legend. */
+const MARGIN = 24;
+const ROW = 24;
 
 /** A surface from above, in bands of height, and the ways that optimizers take over it. */
 export class LandscapeView {
@@ -31,6 +35,7 @@ export class LandscapeView {
       h('h2', {}, 'The landscape'),
       this.#canvas,
       h('figcaption', {}, caption),
+      saveButtons('The landscape', 'landscape', { PNG: () => canvasPng(this.#figure()) }),
     );
     onSchemeChange(() => this.#draw());
   }
@@ -40,15 +45,38 @@ export class LandscapeView {
     this.#draw();
   }
 
-  get canvas(): HTMLCanvasElement {
-    return this.#canvas;
-  }
-
   /** Draws the first `steps` steps of all tracks. */
   show(tracks: readonly Track[], steps: number): void {
     this.#tracks = tracks;
     this.#steps = steps;
     this.#draw();
+  }
+
+  /** The landscape on paper of its own, with its legend. */
+  #figure(): HTMLCanvasElement {
+    const theme = themeOf();
+    const rows = this.#tracks.length;
+    const canvas = h('canvas', { width: SIZE + 2 * MARGIN, height: SIZE + 2 * MARGIN + ROW * rows });
+    const context = canvas.getContext('2d');
+    if (!context) return canvas;
+    context.fillStyle = theme.paper;
+    context.fillRect(0, 0, canvas.width, canvas.height);
+    context.drawImage(this.#canvas, MARGIN, MARGIN);
+    context.font = `15px ${theme.font}`;
+    context.textBaseline = 'middle';
+    context.lineWidth = 2.5;
+    for (const [index, { label, color, dash }] of this.#tracks.entries()) {
+      const y = SIZE + 1.5 * MARGIN + ROW * (index + 0.5);
+      context.strokeStyle = colorOf(theme, color);
+      context.setLineDash([...dash]);
+      context.beginPath();
+      context.moveTo(MARGIN, y);
+      context.lineTo(MARGIN + 36, y);
+      context.stroke();
+      context.fillStyle = theme.ink;
+      context.fillText(label, MARGIN + 48, y);
+    }
+    return canvas;
   }
 
   #draw(): void {

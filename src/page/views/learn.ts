@@ -1,14 +1,15 @@
 import { formatBytes, formatCount, formatLoss, formatSeconds } from '../../report/format.ts';
 import { learnSettings, learnValues } from '../address.ts';
 import { fill, h } from '../dom.ts';
-import { type Call, type Engine, EngineError } from '../engine.ts';
+import { type Call, complaint, type Engine } from '../engine.ts';
+import { exportButtons, saveWeights } from '../export.ts';
 import { type LearnSettings, trainInput } from '../presets.ts';
 import type { BaselineCurve, SavedRun, TrainEvent, TrainOutcome, ValidationPoint } from '../protocol.ts';
 import { LearnCharts } from './learnCharts.ts';
 import { LearnForm } from './learnForm.ts';
 import { Rate } from './rate.ts';
 
-type State = 'idle' | 'running' | 'pausing' | 'paused' | 'done';
+type State = 'idle' | 'running' | 'pausing' | 'stopping' | 'paused' | 'done';
 
 /** The view in which an optimizer is trained. */
 export class LearnView {
@@ -16,10 +17,12 @@ export class LearnView {
   /** Told when there are better weights than before. */
   onBest: (() => void) | undefined;
   readonly #engine: Engine;
+  readonly #onSettings: () => void;
   readonly #form: LearnForm;
   readonly #charts = new LearnCharts();
   readonly #primary = h('button', { class: 'primary', onclick: () => this.#press() });
-  readonly #again = h('button', { onclick: () => this.#forget() }, 'Start over');
+  readonly #stop = h('button', { onclick: () => this.#end() }, 'Stop');
+  readonly #next = h('p', { class: 'next' });
   readonly #status = h('p', { class: 'status', role: 'status' });
   readonly #facts = h('dl', { class: 'facts' });
   readonly #notice = h('div', { class: 'notices' });
@@ -33,11 +36,13 @@ export class LearnView {
   #rate = new Rate();
   #kept = 0;
 
-  constructor(engine: Engine, values: URLSearchParams, onSettings: (values: URLSearchParams) => void) {
+  /** @param onSettings hears of every choice */
+  constructor(engine: Engine, onSettings: () => void) {
     this.#engine = engine;
-    this.#form = new LearnForm(learnSettings(values), (settings) => {
+    this.#onSettings = onSettings;
+    this.#form = new LearnForm(learnSettings(new URLSearchParams()), (settings) => {
       this.#resetCharts(settings);
-      onSettings(learnValues(settings));
+      onSettings();
     });
     this.element = h(
       'section',
@@ -59,7 +64,7 @@ export class LearnView {
           'div',
           { class: 'controls' },
           this.#form.element,
-          h('div', { class: 'buttons' }, this.#primary, this.#again),
+          h('div', { class: 'buttons' }, this.#primary, this.#stop),
         ),
         h(
           'div',
@@ -67,9 +72,12 @@ export class LearnView {
           this.#notice,
           this.#status,
           this.#bar,
+          this.#next,
           this.#charts.heldOut.element,
+          exportButtons(this.#charts.heldOut, 'held-out'),
           this.#facts,
           this.#charts.metaLoss.element,
+          exportButtons(this.#charts.metaLoss, 'meta-loss'),
         ),
       ),
     );
@@ -77,9 +85,24 @@ export class LearnView {
     this.#resetCharts(this.#form.settings);
   }
 
+  /** The settings: a link with these is this run. */
+  get values(): URLSearchParams {
+    return learnValues(this.#form.settings);
+  }
+
+  /** Takes up an address's settings, unless a run has its own. */
+  choose(values: URLSearchParams): void {
+    if (this.#state !== 'idle' && this.#state !== 'done') return;
+    this.#form.settings = learnSettings(values);
+    this.#resetCharts(this.#form.settings);
+  }
+
   /** Offers to go on with what was left here. */
   async offerSaved(): Promise<void> {
-    const saved = await this.#engine.call('saved', null).result;
+    const saved = await this.#engine.call('saved', null).result.catch((error: unknown) => {
+      this.#complain(error);
+      return null;
+    });
     if (!saved || this.#state !== 'idle' || saved.iteration >= saved.iterations) return;
     const done = `${formatCount(saved.iteration)} of ${formatCount(saved.iterations)} meta-iterations`;
     const resume = h('button', { class: 'primary', onclick: () => this.#resumeSaved(saved) }, 'Resume it');
@@ -95,6 +118,7 @@ export class LearnView {
     this.#losses = [...saved.losses];
     this.#validations = [...saved.validations];
     this.#kept = saved.iteration;
+    this.#onSettings();
     this.#resetCharts(saved.settings);
     this.#start(true);
   }
@@ -117,16 +141,18 @@ export class LearnView {
     }
   }
 
+  /** The run is over; what it has learned stays. */
+  #end(): void {
+    if (this.#state === 'paused') this.#set('done');
+    else {
+      this.#set('stopping');
+      this.#call?.cancel();
+    }
+  }
+
   #forget(): void {
-    this.#call?.cancel();
-    this.#baselineCall?.cancel();
-    this.#call = undefined;
-    this.#losses = [];
-    this.#validations = [];
-    this.#resetCharts(this.#form.settings);
     fill(this.#notice);
-    this.#set('idle');
-    void this.#engine.call('forget', null).result;
+    this.#engine.call('forget', null).result.catch((error: unknown) => this.#complain(error));
   }
 
   #start(resume: boolean): void {
@@ -160,7 +186,7 @@ export class LearnView {
   #hear(event: TrainEvent): void {
     switch (event.kind) {
       case 'data':
-        fill(this.#status, `Loading the digits: ${Math.round(100 * event.share)} %`);
+        fill(this.#status, `Loading the data: ${Math.round(100 * event.share)} %`);
         break;
       case 'plan':
         this.#plan = event;
@@ -175,23 +201,26 @@ export class LearnView {
           event.point,
         ];
         this.#say(event.point);
+        this.#showNext();
         if (event.point.isBest) this.onBest?.();
         break;
       case 'kept':
         this.#kept = event.iteration;
         break;
-      case 'recovered':
-        this.#losses.length = Math.min(this.#losses.length, event.iteration);
-        this.#rate = new Rate();
-        fill(
-          this.#notice,
-          h(
-            'p',
-            { class: 'notice' },
-            `The GPU went away and came back; the run went on from meta-iteration ${formatCount(event.iteration)}.`,
-          ),
+      case 'not-kept':
+        this.#kept = event.iteration;
+        this.#note(
+          `This browser keeps nothing of the run (${event.why}): it is lost when the page is closed.`,
         );
         break;
+      case 'recovered': {
+        this.#losses.length = Math.min(this.#losses.length, event.iteration);
+        this.#rate = new Rate();
+        const what =
+          event.from === 'loss' ? 'The GPU went away and came back' : 'The GPU’s memory ran out on the way';
+        this.#note(`${what}; the run went on from meta-iteration ${formatCount(event.iteration)}.`);
+        break;
+      }
     }
     this.#charts.showHistory(this.#validations, this.#losses);
     this.#showFacts();
@@ -200,11 +229,11 @@ export class LearnView {
   #ended({ stopped }: TrainOutcome): void {
     this.#call = undefined;
     if (stopped === 'not-finite') {
-      const text =
-        'Too many meta-steps in a row were not finite: the best weights are kept. Try a smaller meta learning rate.';
-      fill(this.#notice, h('p', { class: 'notice' }, text));
+      this.#note(
+        'Too many meta-steps in a row were not finite: the best weights are kept. Try a smaller meta learning rate.',
+      );
     }
-    this.#set(stopped === 'asked' ? 'paused' : 'done');
+    this.#set(stopped === 'asked' && this.#state !== 'stopping' ? 'paused' : 'done');
   }
 
   #failed(error: unknown): void {
@@ -213,10 +242,12 @@ export class LearnView {
     this.#set(this.#kept > 0 ? 'paused' : 'idle');
   }
 
+  #note(text: string): void {
+    fill(this.#notice, h('p', { class: 'notice' }, text));
+  }
+
   #complain(error: unknown): void {
-    const text = error instanceof Error ? error.message : String(error);
-    const remedy = error instanceof EngineError && error.remedy ? ` To go on: ${error.remedy}.` : '';
-    fill(this.#notice, h('p', { class: 'notice', role: 'alert' }, `${text}.${remedy}`));
+    fill(this.#notice, complaint(error));
   }
 
   /** One sentence on where the optimizer stands. */
@@ -241,16 +272,32 @@ export class LearnView {
       idle: 'Start',
       running: 'Pause',
       pausing: 'Pausing',
+      stopping: 'Stopping',
       paused: 'Resume',
       done: 'Train again',
     };
     fill(this.#primary, labels[state]);
-    this.#primary.disabled = state === 'pausing';
-    this.#again.hidden = state !== 'paused';
+    this.#primary.disabled = state === 'pausing' || state === 'stopping';
+    this.#stop.hidden = state !== 'running' && state !== 'paused';
+    this.#showNext();
     this.#form.enabled = state === 'idle' || state === 'done';
     this.element.dataset['state'] = state;
     if (state === 'idle') fill(this.#status, 'Nothing is running yet.');
     this.#showFacts();
+  }
+
+  /** What to do with what was learned, once there is something. */
+  #showNext(): void {
+    this.#next.hidden = this.#validations.length === 0;
+    const save = () => {
+      saveWeights(this.#engine, 'trained', 'trained').catch((error: unknown) => this.#complain(error));
+    };
+    fill(
+      this.#next,
+      h('a', { href: '#race' }, 'Race its best weights'),
+      h('a', { href: '#gates' }, 'Look at its gates'),
+      h('button', { class: 'link', onclick: save }, 'Save the weights'),
+    );
   }
 
   #showFacts(): void {

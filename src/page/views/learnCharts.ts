@@ -100,7 +100,7 @@ export function metaLossDrawing(losses: readonly number[], iterations: number, u
     x,
     last: iterations,
     curves: [
-      { key: 'each', label: '', color: 'muted', dash: [], width: 0.75, mean, quiet: true },
+      { key: 'each', label: 'Meta-loss', color: 'muted', dash: [], width: 0.75, mean, quiet: true },
       {
         key: 'smooth',
         label: 'Meta-loss, smoothed',

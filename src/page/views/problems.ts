@@ -3,7 +3,6 @@ import { fill, h } from '../dom.ts';
 
 export const PROBLEMS = ['quadratic', 'digits', 'bowl', 'rosenbrock', 'beale', 'rastrigin'] as const;
 export type ProblemName = (typeof PROBLEMS)[number];
-const SURFACES: readonly string[] = ['bowl', 'rosenbrock', 'beale', 'rastrigin'];
 const ACTIVATIONS = ['sigmoid', 'tanh', 'relu', 'leakyRelu', 'elu', 'softplus'] as const;
 
 const LABELS: Readonly<Record<ProblemName, string>> = {
@@ -106,12 +105,14 @@ const FIELD_LABELS: Readonly<Record<keyof Problem, string>> = {
 /** Chooses a problem; `onChange` hears of every choice. */
 export class ProblemForm {
   readonly element = h('div', { class: 'form' });
-  readonly #onChange: (problem: Problem) => void;
-  #problem: Problem;
+  readonly #onChange: () => void;
+  /** Settings that where it stands have no meaning. */
+  readonly #without: readonly (keyof Problem)[];
+  #problem = DEFAULTS;
 
-  constructor(problem: Problem, onChange: (problem: Problem) => void) {
-    this.#problem = problem;
+  constructor(onChange: () => void, without: readonly (keyof Problem)[] = []) {
     this.#onChange = onChange;
+    this.#without = without;
     this.#render();
   }
 
@@ -127,11 +128,11 @@ export class ProblemForm {
   #choose(changes: Partial<Problem>, name: string): void {
     this.problem = { ...this.#problem, ...changes };
     this.element.querySelector<HTMLElement>(`[name=${name}]`)?.focus();
-    this.#onChange(this.#problem);
+    this.#onChange();
   }
 
   #render(): void {
-    const own = fieldsOf(this.#problem.problem);
+    const own = fieldsOf(this.#problem.problem).filter((name) => !this.#without.includes(name));
     const select = (
       name: 'problem' | 'activation' | 'resolution',
       options: readonly (readonly [string, string])[],
@@ -179,8 +180,4 @@ export class ProblemForm {
       ),
     );
   }
-}
-
-export function isSurface(problem: Problem): boolean {
-  return SURFACES.includes(problem.problem);
 }

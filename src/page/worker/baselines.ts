@@ -18,21 +18,17 @@ export async function baselines(
   const options = { task, data, list: 'validation', horizon } as const;
   for (const name of names) {
     if (signal.aborted) return null;
-    const curve = await survive(
-      session,
-      async (context): Promise<BaselineCurve> => {
-        const { learningRate, beta } = await tuneBaseline(context, { name }, options, keys);
-        const evaluator = createBaseline(context, { name }, { ...options, tasks: validation.tasks });
-        try {
-          await evaluator.prepare();
-          evaluator.optimizer.set({ learningRate, ...(beta !== undefined && { beta }) });
-          return { name, learningRate, ...band(summarise(await evaluator.run(keys))) };
-        } finally {
-          evaluator.destroy();
-        }
-      },
-      () => false,
-    );
+    const curve = await survive(session, async (context): Promise<BaselineCurve> => {
+      const { learningRate, beta } = await tuneBaseline(context, { name }, options, keys);
+      const evaluator = createBaseline(context, { name }, { ...options, tasks: validation.tasks });
+      try {
+        await evaluator.prepare();
+        evaluator.optimizer.set({ learningRate, ...(beta !== undefined && { beta }) });
+        return { name, learningRate, ...band(summarise(await evaluator.run(keys))) };
+      } finally {
+        evaluator.destroy();
+      }
+    });
     emit(curve);
   }
   return null;

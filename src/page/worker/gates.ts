@@ -22,14 +22,10 @@ export async function gates(
   const task = parseConfig(taskSchema, input, 'the task');
   const data = await taskData(task, (share) => emit({ kind: 'data', share }));
   const keys = taskKeys(seed, 'test', 0, episodes);
-  return survive(
-    session,
-    (context) => {
-      const ready = library.ready(context, learned);
-      return recordGates(context, { task, data, list: 'test', keys, horizon, ...ready });
-    },
-    () => false,
-  );
+  return survive(session, (context) => {
+    const ready = library.ready(context, learned);
+    return recordGates(context, { task, data, list: 'test', keys, horizon, ...ready });
+  });
 }
 
 export async function landscape(
@@ -42,10 +38,6 @@ export async function landscape(
     const point = Math.floor(i / 2);
     return i % 2 === 0 ? along(0, point % size) : along(1, Math.floor(point / size));
   });
-  const heights = await survive(
-    session,
-    (context) => surfaceHeights(context, surface, points),
-    () => false,
-  );
+  const heights = await survive(session, (context) => surfaceHeights(context, surface, points));
   return { low, high, minimum, heights };
 }

@@ -17,17 +17,24 @@ export interface KeptRun {
 
 const KEY = 'run';
 
+/** What was kept since the page was opened, where the browser keeps nothing. */
+let latest: KeptRun | undefined;
+
+/** @throws whatever the browser has against it; `keptRun` knows the run all the same until the page is closed */
 export async function keepRun(run: KeptRun): Promise<void> {
+  latest = run;
   await set(KEY, run);
 }
 
 /** Undefined where there is none, or one that another version of the page has written. */
 export async function keptRun(): Promise<KeptRun | undefined> {
+  if (latest) return latest;
   const run: unknown = await get(KEY);
   const known = typeof run === 'object' && run !== null && 'format' in run && run.format === 1;
   return known ? (run as KeptRun) : undefined;
 }
 
 export async function forgetRun(): Promise<void> {
+  latest = undefined;
   await del(KEY);
 }

@@ -12,6 +12,9 @@ import {
   withFixedGates,
 } from '../../host/index.ts';
 import type { HeldGates, LearnedChoice, WeightsInfo } from '../protocol.ts';
+import { loadFile } from './load.ts';
+
+declare const __DEFAULT_WEIGHTS__: string;
 
 /** Addresses of the weights that the page was built with. */
 const SHIPPED = import.meta.glob<string>('../../../pretrained/*.safetensors', {
@@ -50,25 +53,32 @@ export class Library {
     });
   }
 
-  /** @throws FileFormatError when the bytes are no weights file, or hold other weights than they say */
-  loadFile(context: GpuContext, name: string, bytes: Uint8Array): WeightsInfo {
+  /** Takes up a file. @throws FileFormatError when the bytes are no weights file, or hold other weights than they say */
+  takeFile(context: GpuContext, name: string, bytes: Uint8Array): WeightsInfo {
     const file = decodeWeights(bytes, name);
     phiOf(context, file.optimizer, file.weights, name);
     return this.#add(`file ${name}`, 'file', name, file);
   }
 
+  /** The default first, then the others that were shipped, by name. */
   async list(): Promise<readonly WeightsInfo[]> {
-    this.#shipped ??= this.#fetchShipped();
+    this.#shipped ??= this.#fetchShipped().catch((error: unknown) => {
+      this.#shipped = undefined;
+      throw error;
+    });
     await this.#shipped;
     return [...this.#entries.values()].map(({ info }) => info);
   }
 
   async #fetchShipped(): Promise<void> {
-    const files = Object.entries(SHIPPED).sort(([a], [b]) => (a < b ? -1 : 1));
-    for (const [path, url] of files) {
-      const name = path.replace(/^.*\//, '').replace(/\.safetensors$/, '');
-      const response = await fetch(url);
-      const bytes = new Uint8Array(await response.arrayBuffer());
+    const rank = ({ name }: { name: string }) => (name === __DEFAULT_WEIGHTS__ ? `0${name}` : `1${name}`);
+    const files = Object.entries(SHIPPED)
+      .map(([path, url]) => ({ name: path.replace(/^.*\//, '').replace(/\.safetensors$/, ''), url }))
+      .sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
+    const loaded = await Promise.all(
+      files.map(async ({ name, url }) => ({ name, bytes: await loadFile(url, `the weights ${name}`) })),
+    );
+    for (const { name, bytes } of loaded) {
       this.#add(`shipped ${name}`, 'shipped', name, decodeWeights(bytes, name));
     }
   }

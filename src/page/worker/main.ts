@@ -1,11 +1,11 @@
 import { baselines } from './baselines.ts';
 import { gates, landscape } from './gates.ts';
-import { forgetRun, keptRun } from './keep.ts';
+import { forgetRun } from './keep.ts';
 import { Library } from './library.ts';
 import { race } from './race.ts';
 import { serve } from './serve.ts';
 import { Session } from './session.ts';
-import { train } from './train.ts';
+import { savedRun, train } from './train.ts';
 
 const session = new Session();
 const library = new Library();
@@ -14,18 +14,13 @@ serve(globalThis as unknown as Parameters<typeof serve>[0], {
   open: async () => ({ adapter: (await session.context()).adapter }),
   train: (args, emit, signal) => train(session, library, args, emit, signal),
   baselines: (args, emit, signal) => baselines(session, args, emit, signal),
-  saved: async () => {
-    const run = await keptRun();
-    if (!run) return null;
-    const { checkpoint: _, format: __, ...shown } = run;
-    return shown;
-  },
+  saved: () => savedRun(session, library),
   forget: async () => {
     await forgetRun();
     return null;
   },
   weights: () => library.list(),
-  load: async ({ name, bytes }) => library.loadFile(await session.context(), name, bytes),
+  load: async ({ name, bytes }) => library.takeFile(await session.context(), name, bytes),
   export: async ({ id }) => library.encode(id),
   race: (args, emit, signal) => race(session, library, args, emit, signal),
   gates: (args, emit) => gates(session, library, args, emit),

@@ -52,11 +52,7 @@ export async function race(
   await Promise.all(
     args.entrants.map(async (entrant) => {
       try {
-        await survive(
-          session,
-          (context) => run(context, track, entrant),
-          () => false,
-        );
+        await survive(session, (context) => run(context, track, entrant));
       } catch (error) {
         if (!signal.aborted) emit({ kind: 'failed', key: entrant.key, failure: asFailure(error) });
       }
@@ -116,7 +112,7 @@ async function learned(
 async function handDesigned(
   context: GpuContext,
   { args, task, data, emit, signal }: Track,
-  { key, name, learningRate }: Extract<Entrant, { kind: 'hand' }>,
+  { key, name, learningRate, beta: ownBeta }: Extract<Entrant, { kind: 'hand' }>,
   options: Options,
 ) {
   const tuning = { task, data, list: 'validation', horizon: args.horizon } as const;
@@ -127,14 +123,13 @@ async function handDesigned(
           if (signal.aborted) throw calledOff();
           emit({ kind: 'tuning', key, share });
         })
-      : { learningRate };
+      : { learningRate, ...(ownBeta !== undefined && { beta: ownBeta }) };
   const evaluator = createBaseline(context, { name }, options);
   await evaluator.prepare();
-  const { learningRate: rate, beta } = setting;
-  evaluator.optimizer.set({ learningRate: rate, ...(beta !== undefined && { beta }) });
-  const text =
-    learningRate === undefined ? describeTuned(name, setting) : `lr ${Number(rate.toPrecision(3))}`;
-  emit({ kind: 'setting', key, text, learningRate: rate });
+  evaluator.optimizer.set(setting);
+  const rate = `lr ${Number(setting.learningRate.toPrecision(3))}`;
+  const text = learningRate === undefined ? describeTuned(name, setting) : rate;
+  emit({ kind: 'setting', key, text });
   return evaluator;
 }
 

@@ -1,49 +1,71 @@
-import { DeviceLostError, type GpuContext, openContext } from '../../host/index.ts';
+import { DeviceLostError, type GpuContext, OutOfMemoryError, openContext } from '../../host/index.ts';
 
-/** The engine's device: opened when first needed, and again after it was lost. */
+/** The longest that one submit should keep the GPU from drawing the page. */
+const SUBMIT_MS = 25;
+/** Devices lost in a row that a piece of work puts up with. */
+const ATTEMPTS = 3;
+
+/** The engine's device: opened when first needed, and again after it was lost or has failed for good. */
 export class Session {
   #context: Promise<GpuContext> | undefined;
 
-  context(): Promise<GpuContext> {
-    this.#context ??= this.#open();
-    return this.#context;
+  async context(): Promise<GpuContext> {
+    const opened = this.#context ?? this.#open();
+    this.#context = opened;
+    const context = await opened;
+    try {
+      context.check();
+      return context;
+    } catch {
+      // Every later call would report that failure again.
+      this.#forget(opened);
+      context.destroy();
+      return this.context();
+    }
   }
 
-  async #open(): Promise<GpuContext> {
-    try {
-      const context = await openContext(navigator.gpu, { submitMs: SUBMIT_MS });
-      void context.device.lost.then(() => {
-        this.#context = undefined;
-      });
-      return context;
-    } catch (error) {
-      this.#context = undefined;
-      throw error;
-    }
+  #open(): Promise<GpuContext> {
+    const opened = openContext(navigator.gpu, { submitMs: SUBMIT_MS });
+    opened.then(
+      ({ device }) => device.lost.then(() => this.#forget(opened)),
+      () => this.#forget(opened),
+    );
+    return opened;
+  }
+
+  #forget(opened: Promise<GpuContext>): void {
+    if (this.#context === opened) this.#context = undefined;
   }
 }
 
-/** Devices lost in a row that a piece of work puts up with. */
-const ATTEMPTS = 3;
-/** The longest that one submit should keep the GPU from drawing the page. */
-const SUBMIT_MS = 25;
+/** What lets a piece of work be done again: it knows its last state. */
+export interface Resumable {
+  /** Whether it has got further since it was last taken back. */
+  gotFurther(): boolean;
+  /** Back to its last state. */
+  goBack(error: DeviceLostError | OutOfMemoryError): void;
+}
+
+const FROM_THE_START: Resumable = { gotFurther: () => false, goBack: () => {} };
 
 /**
- * Does `work` on the device, and again on a new one when it was lost on the way; `onLost` is told first.
- * Work that got further before each loss goes on being tried.
+ * Does `work` on the device, and again on a new one when it was lost on the way, as often as it got further before, and
+ * three times where it did not. Where memory ran out it is done again only if it got further: then it had enough before.
  */
 export async function survive<T>(
   session: Session,
   work: (context: GpuContext) => Promise<T>,
-  onLost: (error: DeviceLostError) => boolean,
+  resumable: Resumable = FROM_THE_START,
 ): Promise<T> {
   for (let attempt = 1; ; attempt++) {
     try {
       return await work(await session.context());
     } catch (error) {
-      if (!(error instanceof DeviceLostError)) throw error;
-      if (onLost(error)) attempt = 0;
-      else if (attempt >= ATTEMPTS) throw error;
+      const lost = error instanceof DeviceLostError;
+      if (!lost && !(error instanceof OutOfMemoryError)) throw error;
+      if (resumable.gotFurther()) attempt = 0;
+      else if (!lost || attempt >= ATTEMPTS) throw error;
+      resumable.goBack(error);
     }
   }
 }

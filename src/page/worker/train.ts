@@ -1,5 +1,7 @@
 import {
   type Checkpoint,
+  createLearned,
+  DeviceLostError,
   decodeCheckpoint,
   encodeCheckpoint,
   type GpuContext,
@@ -7,16 +9,20 @@ import {
   type MetaTrainHooks,
   MetaTraining,
   type MetaTrainResult,
+  type OutOfMemoryError,
+  TensorPool,
   type TrainConfig,
   type Validation,
 } from '../../host/index.ts';
-import type { TrainArgs, TrainEvent, TrainOutcome, ValidationPoint } from '../protocol.ts';
+import { trainInput } from '../presets.ts';
+import type { SavedRun, TrainArgs, TrainEvent, TrainOutcome, ValidationPoint } from '../protocol.ts';
 import { band } from './bands.ts';
 import { parseRun } from './config.ts';
 import { taskData } from './data.ts';
-import { forgetRun, keepRun, keptRun } from './keep.ts';
+import { keepRun, keptRun } from './keep.ts';
 import type { Library } from './library.ts';
-import { type Session, survive } from './session.ts';
+import { asFailure } from './serve.ts';
+import { type Resumable, type Session, survive } from './session.ts';
 
 /** The page hears of meta-iterations this often. */
 const REPORT_MS = 100;
@@ -33,12 +39,7 @@ export async function train(
   const data = await taskData(config.task, (share) => emit({ kind: 'data', share }));
   const run = new Run(config, args, emit, library);
   if (args.resume) await run.restore();
-  else await forgetRun();
-  const result = await survive(
-    session,
-    (context) => run.go(context, data, signal),
-    (error) => run.rewind(error.message),
-  );
+  const result = await survive(session, (context) => run.go(context, data, signal), run);
   return {
     iteration: result.iteration,
     stopped: result.stopped ?? 'done',
@@ -46,8 +47,21 @@ export async function train(
   };
 }
 
+/** The run that this browser kept, whose best weights are then at hand again. */
+export async function savedRun(session: Session, library: Library): Promise<SavedRun | null> {
+  const kept = await keptRun();
+  if (!kept) return null;
+  const { checkpoint: bytes, format: _, ...shown } = kept;
+  const config = parseRun(trainInput(kept.settings));
+  const context = await session.context();
+  const { phi } = createLearned(new TensorPool(context), config.optimizer);
+  const { best } = decodeCheckpoint(bytes, 'the kept run', phi.length);
+  if (best) library.keepTrained(context, config, best);
+  return shown;
+}
+
 /** One run and its history, across pauses and devices. */
-class Run {
+class Run implements Resumable {
   readonly #config: TrainConfig;
   readonly #args: TrainArgs;
   readonly #emit: (event: TrainEvent) => void;
@@ -57,8 +71,8 @@ class Run {
   #validations: ValidationPoint[] = [];
   #bytes: Uint8Array | undefined;
   #checkpoint: Checkpoint | undefined;
-  /** Where it stood when the device was last lost. */
-  #lostAt = -1;
+  /** The meta-iteration that it was last taken back to. */
+  #wentBackTo = 0;
   #reported = 0;
   #reportedAt = 0;
   #writing: Promise<void> = Promise.resolve();
@@ -78,6 +92,7 @@ class Run {
     this.#losses = [...kept.losses];
     this.#validations = [...kept.validations];
     this.#bytes = kept.checkpoint;
+    this.#wentBackTo = kept.iteration;
     this.#reported = kept.losses.length;
   }
 
@@ -154,18 +169,24 @@ class Run {
     } as const;
     this.#writing = this.#writing
       .then(() => keepRun(run))
-      .then(() => this.#emit({ kind: 'kept', iteration: checkpoint.iteration }));
+      .then(
+        () => this.#emit({ kind: 'kept', iteration: checkpoint.iteration }),
+        (error: unknown) => {
+          this.#emit({ kind: 'not-kept', iteration: checkpoint.iteration, why: asFailure(error).message });
+        },
+      );
   }
 
-  /** After the device was lost: back to the last checkpoint. Says whether it had got further since the last loss. */
-  rewind(why: string): boolean {
+  gotFurther(): boolean {
+    return (this.#checkpoint?.iteration ?? 0) > this.#wentBackTo;
+  }
+
+  goBack(error: DeviceLostError | OutOfMemoryError): void {
     const iteration = this.#checkpoint?.iteration ?? 0;
-    const further = iteration > this.#lostAt;
-    this.#lostAt = iteration;
+    this.#wentBackTo = iteration;
     this.#losses.length = Math.min(this.#losses.length, iteration);
     this.#validations = this.#validations.filter((point) => this.#checkpoint && point.iteration <= iteration);
     this.#reported = this.#losses.length;
-    this.#emit({ kind: 'recovered', iteration, why });
-    return further;
+    this.#emit({ kind: 'recovered', iteration, from: error instanceof DeviceLostError ? 'loss' : 'memory' });
   }
 }
