@@ -5,6 +5,7 @@ import {
   type LstmSizes,
   lstmRow,
   lstmWindow,
+  recordLstmBackward,
   recordLstmBackwardGates,
   recordLstmBackwardInputs,
   recordLstmBackwardWeights,
@@ -72,6 +73,13 @@ function dataOf(shape: Shape) {
     partials: unwritten(4 * hidden * row * chunks),
     dWeights: unwritten(4 * hidden * row),
     twice: unwritten(4 * hidden * row),
+    // What recordLstmBackward makes of the same adjoints, in place.
+    dhStep: randomValues(hidden * M, 5),
+    dcStep: randomValues(hidden * M, 6),
+    dxStep: randomValues(inputs * M, 8),
+    dGatesStep: unwritten(4 * hidden * M),
+    partialsStep: unwritten(4 * hidden * row * chunks),
+    dWeightsStep: unwritten(4 * hidden * row),
   };
 }
 
@@ -162,6 +170,13 @@ function run(gpu: GpuContext, shape: Shape, data: ReturnType<typeof dataOf>) {
     recordLstmBackwardInputs(program, { ...back, dInput: dx }, sizes, { of: 'x', accumulate: false });
     recordLstmBackwardInputs(program, { ...back, dInput: dhPrev }, sizes, { of: 'hPrev', accumulate: false });
     recordLstmBackwardInputs(program, { ...back, dInput: dhSum }, sizes, { of: 'hPrev', accumulate: true });
+    const step = {
+      ...{ weights, x, hPrev, cPrev, dh: tensors.dhStep, dc: tensors.dcStep, dx: tensors.dxStep },
+      ...{ dGates: tensors.dGatesStep, partials: tensors.partialsStep },
+    };
+    recordLstmBackward(program, step, sizes, { chunks, accumulate: false, x: 'add', hPrev: true });
+    const reduced = { partials: tensors.partialsStep, target: tensors.dWeightsStep };
+    recordReducePartials(program, reduced, chunks);
     for (const [target, accumulate] of [
       [tensors.dWeights, false],
       [tensors.twice, true],
@@ -194,6 +209,14 @@ async function check(gpu: GpuContext, shape: Shape): Promise<void> {
   const sizeAdded = scale.dhPrev.map((value, i) => value + Math.abs(at(dhSum, i)));
   expectClose(read.dhSum, added, sumOf(4 * hidden + 1, sizeAdded), 'dhPrev added to what was there');
   expectClose(read.dWeights, expected.dWeights, sumOf(M, scale.dWeights), 'dWeights');
+  // A whole step back, in place: the bits of the plain kernels, but for the order of the weights' sums.
+  expect(read.dGatesStep, 'dGates of a whole step').toEqual(read.dGates);
+  expect(read.dcStep, 'dc of a whole step').toEqual(read.dc);
+  expect(read.dhStep, 'dh of a whole step').toEqual(read.dhPrev);
+  const dxAdded = expected.dx.map((value, i) => at(data.dxStep, i) + value);
+  const dxScale = scale.dx.map((value, i) => value + Math.abs(at(data.dxStep, i)));
+  expectClose(read.dxStep, dxAdded, sumOf(4 * hidden + 1, dxScale), 'dx of a whole step, added');
+  expectClose(read.dWeightsStep, expected.dWeights, sumOf(M, scale.dWeights), 'dWeights of a whole step');
   expect(read.twice, 'dWeights accumulated').toEqual(read.dWeights.map((value) => 2 * value));
 
   // <dx, x> + <dhPrev, hPrev> = <dWeights, weights> but for the biases: one trilinear form, by two kernels.
@@ -236,6 +259,38 @@ describe.each(LSTM_VARIANTS)('lstm, %s', (variant) => {
     const shape = { inputs: 2, hidden: 80, coordinates: 16, chunks: 4 };
     expect(16 * shape.hidden * lstmRow(shape)).toBeGreaterThan(65536);
     await check(deviceOf(variant, test), shape);
+  });
+
+  it('a step back leaves alone what is not wanted, sets dx where it is told, and adds to partials', async (test) => {
+    const gpu = deviceOf(variant, test);
+    const shape = { inputs: 9, hidden: 11, coordinates: 8 * 67, chunks: 3 };
+    const data = dataOf(shape);
+    const sizes = sizesOf(shape);
+    const stepBack = (x: 'none' | 'set', hPrev: boolean, times: number) =>
+      runKernels(gpu, data, (program, tensors) => {
+        const { weights, x: input, hPrev: before, cPrev, dh, dGates, dx, partials } = tensors;
+        for (let i = 0; i < times; i++) {
+          // dc and dh change in place: the same ones each time.
+          program.copy(tensors.dc, tensors.dcStep);
+          program.copy(dh, tensors.dhStep);
+          const states = { weights, x: input, hPrev: before, cPrev, dh: tensors.dhStep, dc: tensors.dcStep };
+          const numbers = { chunks: shape.chunks, accumulate: i > 0, x, hPrev };
+          recordLstmBackward(program, { ...states, dGates, dx, partials }, sizes, numbers);
+        }
+      });
+    const neither = await stepBack('none', false, 1);
+    expect(neither.dx).toEqual(data.dx);
+    expect(neither.dhStep).toEqual(data.dh);
+    const both = await stepBack('set', true, 2);
+    expect(both.dx.some(Number.isNaN)).toBe(false);
+    expect(both.dhStep).not.toEqual(data.dh);
+    expect(both.partials).toEqual(neither.partials.map((value) => 2 * value));
+    const onlyX = await stepBack('set', false, 1);
+    expect(onlyX.dx).toEqual(both.dx);
+    expect(onlyX.dhStep).toEqual(data.dh);
+    const onlyH = await stepBack('none', true, 1);
+    expect(onlyH.dx).toEqual(data.dx);
+    expect(onlyH.dhStep).toEqual(both.dhStep);
   });
 
   it('saturated gates reach their limits, and none becomes NaN', async (test) => {

@@ -2,9 +2,10 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import type { GpuContext } from '../src/host/gpu/context.ts';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
 import {
+  backwardWalk,
   inputsWorkgroups,
-  lstmBackwardGatesSubgroupsKernel,
   lstmBackwardInputsSubgroupsKernel,
+  lstmBackwardSubgroupsKernel,
   lstmBackwardWeightsSubgroupsKernel,
   lstmForwardSubgroupsKernel,
   unitWalk,
@@ -75,7 +76,14 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
   const WEIGHTS = { WEIGHTS: 900 };
   const cases = [
     { kernel: lstmForwardSubgroupsKernel, ...walk, written: { h: 24, c: 24 } },
-    { kernel: lstmBackwardGatesSubgroupsKernel, ...walk, written: { dc: 24, dGates: 96 } },
+    {
+      kernel: lstmBackwardSubgroupsKernel,
+      ...backwardWalk(
+        { inputs: 1, hidden: 3, mp4: 2, window: 900 },
+        { chunks: 2, accumulate: false, x: 'set', hPrev: true },
+      ),
+      written: { dc: 24, dh: 24, dGates: 96, dx: 8, partials: 4 * 3 * 5 * 2 },
+    },
     {
       kernel: lstmBackwardInputsSubgroupsKernel,
       params: inputs,
@@ -108,7 +116,7 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
     const layer = { inputs: 2, hidden: 20, window: 900 };
     expect(unitWalk({ ...layer, mp4: 2 })).toMatchObject({ params: { length: 1 }, workgroups: [1] });
     expect(unitWalk({ ...layer, mp4: 34 })).toMatchObject({ params: { length: 4 }, workgroups: [4] });
-    expect(unitWalk({ ...layer, mp4: 3978 })).toMatchObject({ params: { length: 128 }, workgroups: [12] });
+    expect(unitWalk({ ...layer, mp4: 3978 })).toMatchObject({ params: { length: 125 }, workgroups: [12] });
     expect(inputsWorkgroups(65, 21)).toEqual([2, 2]);
   });
 });

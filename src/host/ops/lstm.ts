@@ -11,9 +11,11 @@ import type { Tensor } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
 import { type LstmSizes, lstmRow, unitRanges, weightsOf } from './lstmSizes.ts';
 import {
+  backwardWalk,
   inputsWorkgroups,
-  lstmBackwardGatesSubgroupsKernel,
+  type LstmBackwardNumbers,
   lstmBackwardInputsSubgroupsKernel,
+  lstmBackwardSubgroupsKernel,
   lstmBackwardWeightsSubgroupsKernel,
   lstmForwardSubgroupsKernel,
   unitWalk,
@@ -139,6 +141,43 @@ export function recordLstmGates(
   }
 }
 
+/**
+ * A step back through a layer: dc becomes the adjoint of cPrev, dh that of hPrev, dx = or += that of x; partials [hidden * row, chunks]
+ * vec4f = or += the chunks' shares of the weights' adjoint; dGates [4 hidden, M] is left behind. Where none is wanted, dx
+ * is any tensor but the others.
+ */
+export function recordLstmBackward(
+  program: Program,
+  tensors: {
+    readonly weights: Tensor;
+    readonly x: Tensor;
+    readonly hPrev: Tensor;
+    readonly cPrev: Tensor;
+    readonly dh: Tensor;
+    readonly dc: Tensor;
+    readonly dGates: Tensor;
+    readonly partials: Tensor;
+    readonly dx: Tensor;
+  },
+  sizes: LstmSizes,
+  numbers: LstmBackwardNumbers,
+): void {
+  const { partials, dx, ...ofGates } = tensors;
+  const { weights, x, hPrev, dh, dGates } = ofGates;
+  if (lstmVariant(program.context) === 'subgroups' && lanesHoldUnits(sizes)) {
+    const all = weightsOf(weights, sizes, { first: 0, units: sizes.hidden });
+    const walk = backwardWalk(sizes, numbers);
+    program.run(lstmBackwardSubgroupsKernel, { tensors: { ...tensors, weights: all }, ...walk });
+    return;
+  }
+  recordLstmBackwardGates(program, ofGates, sizes);
+  recordLstmBackwardWeights(program, { x, hPrev, dGates, partials }, sizes, numbers);
+  const toInputs = (dInput: Tensor, of: 'x' | 'hPrev', accumulate: boolean) =>
+    recordLstmBackwardInputs(program, { weights, dGates, dInput }, sizes, { of, accumulate });
+  if (numbers.x !== 'none') toInputs(dx, 'x', numbers.x === 'add');
+  if (numbers.hPrev) toInputs(dh, 'hPrev', false);
+}
+
 /** dGates [4 hidden, M] from dh and dc [hidden, M]; dc becomes the adjoint of cPrev. */
 export function recordLstmBackwardGates(
   program: Program,
@@ -153,11 +192,6 @@ export function recordLstmBackwardGates(
   },
   sizes: LstmSizes,
 ): void {
-  if (lstmVariant(program.context) === 'subgroups' && lanesHoldUnits(sizes)) {
-    const weights = weightsOf(tensors.weights, sizes, { first: 0, units: sizes.hidden });
-    program.run(lstmBackwardGatesSubgroupsKernel, { tensors: { ...tensors, weights }, ...unitWalk(sizes) });
-    return;
-  }
   for (const range of unitRanges(sizes)) {
     program.run(lstmBackwardGatesKernel, {
       tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },

@@ -1,8 +1,8 @@
 import cellCode from '../../shaders/lib/lstmCell.wgsl?raw';
 import unitsCode from '../../shaders/lib/lstmUnits.wgsl?raw';
 import texelsCode from '../../shaders/lib/texels.wgsl?raw';
-import backwardGatesCode from '../../shaders/lstm/backwardGatesSubgroups.wgsl?raw';
 import backwardInputsCode from '../../shaders/lstm/backwardInputsSubgroups.wgsl?raw';
+import backwardCode from '../../shaders/lstm/backwardSubgroups.wgsl?raw';
 import backwardWeightsCode from '../../shaders/lstm/backwardWeightsSubgroups.wgsl?raw';
 import forwardCode from '../../shaders/lstm/forwardSubgroups.wgsl?raw';
 import type { Kernel, KernelConstants } from '../gpu/kernel.ts';
@@ -20,6 +20,10 @@ const LANES = 8;
 
 /** vec4f of coordinates a subgroup walks over at most, after it has loaded its weights. */
 const WALK = 128;
+
+/** vec4f of coordinates in a chunk at least, where a subgroup makes a whole step back for each of them. */
+const LEAST_CHUNK = 24;
+const MOST_CHUNKS = 32;
 
 /** Shorter walks give at least as many subgroups, if there are coordinates enough: four workgroups. */
 const LEAST_SUBGROUPS = 32;
@@ -43,9 +47,10 @@ export const lstmForwardSubgroupsKernel: Kernel = {
   params: { mp4: 'u32', length: 'u32' },
 };
 
-export const lstmBackwardGatesSubgroupsKernel: Kernel = {
-  name: 'lstm/backwardGatesSubgroups',
-  code: backwardGatesCode,
+/** A whole step back through a layer; the plain kernels take three for it. */
+export const lstmBackwardSubgroupsKernel: Kernel = {
+  name: 'lstm/backwardSubgroups',
+  code: backwardCode,
   libraries: [cellCode, texelsCode, unitsCode],
   enables: ['subgroups'],
   tensors: {
@@ -53,11 +58,21 @@ export const lstmBackwardGatesSubgroupsKernel: Kernel = {
     x: 'texels',
     hPrev: 'texels',
     cPrev: 'read',
-    dh: 'read',
+    dh: 'readWrite',
     dc: 'readWrite',
     dGates: 'readWrite',
+    partials: 'readWrite',
+    dx: 'readWrite',
   },
-  params: { mp4: 'u32', length: 'u32' },
+  params: {
+    mp4: 'u32',
+    length: 'u32',
+    chunks: 'u32',
+    accumulate: 'u32',
+    first: 'u32',
+    rows: 'u32',
+    addToX: 'u32',
+  },
 };
 
 export const lstmBackwardInputsSubgroupsKernel: Kernel = {
@@ -85,6 +100,18 @@ export const lstmBackwardWeightsSubgroupsKernel: Kernel = {
   params: { mp4: 'u32', chunks: 'u32', length: 'u32', accumulate: 'u32', inputs: 'u32', hidden: 'u32' },
 };
 
+/** What a step back through a layer makes. */
+export interface LstmBackwardNumbers {
+  /** Of the coordinates, whose shares of the weights' gradient are summed apart. */
+  readonly chunks: number;
+  /** Whether the shares are added to what is in `partials`. */
+  readonly accumulate: boolean;
+  /** What becomes of the adjoint of x. */
+  readonly x: 'none' | 'set' | 'add';
+  /** Whether the adjoint of hPrev is wanted: before the first step nobody reads it. */
+  readonly hPrev: boolean;
+}
+
 type Walk = Pick<Dispatch, 'params' | 'constants' | 'workgroups'>;
 
 /**
@@ -93,11 +120,37 @@ type Walk = Pick<Dispatch, 'params' | 'constants' | 'workgroups'>;
  */
 export function unitWalk({ inputs, hidden, mp4, window }: LstmSizes): Walk {
   const unitGroups = Math.ceil(hidden / LANES);
-  const length = Math.min(WALK, Math.ceil((mp4 * unitGroups) / LEAST_SUBGROUPS));
+  const most = Math.min(WALK, Math.ceil((mp4 * unitGroups) / LEAST_SUBGROUPS));
+  const length = Math.ceil(mp4 / Math.ceil(mp4 / most));
   return {
     params: { mp4, length },
     constants: { INPUTS: inputs, HIDDEN: hidden, WEIGHTS: window },
     workgroups: [groupsOf64(LANES * unitGroups * Math.ceil(mp4 / length))],
+  };
+}
+
+/** Chunks of coordinates whose shares of the weights' gradient the subgroup kernels sum apart. */
+export function subgroupChunks(mp4: number): number {
+  return Math.min(MOST_CHUNKS, Math.ceil(mp4 / LEAST_CHUNK));
+}
+
+/** Params, constants and workgroups of lstm/backwardSubgroups. */
+export function backwardWalk({ inputs, hidden, mp4, window }: LstmSizes, numbers: LstmBackwardNumbers): Walk {
+  const { chunks, accumulate, x, hPrev } = numbers;
+  const first = x === 'none' ? inputs : 0;
+  const end = hPrev ? inputs + hidden : inputs;
+  return {
+    params: {
+      mp4,
+      length: Math.ceil(mp4 / chunks),
+      chunks,
+      accumulate: accumulate ? 1 : 0,
+      first,
+      rows: end - first,
+      addToX: x === 'add' ? 1 : 0,
+    },
+    constants: { INPUTS: inputs, HIDDEN: hidden, WEIGHTS: window },
+    workgroups: [chunks],
   };
 }
 

@@ -2,19 +2,17 @@ import { GpuContext } from '../gpu/context.ts';
 import { Program } from '../gpu/program.ts';
 import { submit } from '../gpu/readback.ts';
 import { type Tensor, TensorPool } from '../gpu/tensor.ts';
+import { type LstmSizes, lstmRow, lstmWindow, recordLstmBackward, recordLstmForward } from './lstm.ts';
 import {
-  type LstmSizes,
-  lstmRow,
-  lstmWindow,
-  recordLstmBackwardGates,
-  recordLstmBackwardInputs,
-  recordLstmBackwardWeights,
-  recordLstmForward,
-} from './lstm.ts';
-import { chooseLstmVariant, type LstmVariant, lstmCandidates, planLstmTexels } from './lstmVariants.ts';
+  chooseLstmVariant,
+  type LstmVariant,
+  lstmCandidates,
+  lstmChunks,
+  planLstmTexels,
+} from './lstmVariants.ts';
 
 /** The layer that is timed: the second of the published optimizer, on as many coordinates as a small network has. */
-const TIMED = { inputs: 20, hidden: 20, mp4: 512, chunks: 64 } as const;
+const TIMED = { inputs: 20, hidden: 20, mp4: 512 } as const;
 const ROUNDS = 15;
 /** Another variant must be faster than the device's default by more than this share. */
 const MARGIN = 0.2;
@@ -75,7 +73,8 @@ async function createLayer(device: GpuContext, variant: LstmVariant): Promise<La
   const context = new GpuContext(device.device, device.adapter, { wait });
   chooseLstmVariant(context, variant);
   const pool = new TensorPool(context);
-  const { inputs, hidden, mp4, chunks } = TIMED;
+  const { inputs, hidden, mp4 } = TIMED;
+  const chunks = lstmChunks(context, mp4);
   const sizes: LstmSizes = { inputs, hidden, mp4, window: lstmWindow(TIMED) };
   const rows = (label: string, count: number): Tensor => pool.tensor(label, [count, 4 * mp4]);
   const size = 4 * hidden * lstmRow(TIMED);
@@ -83,15 +82,14 @@ async function createLayer(device: GpuContext, variant: LstmVariant): Promise<La
   const [x, hPrev, cPrev] = [rows('x', inputs), rows('h', hidden), rows('c', hidden)];
   const [h, c] = [rows('next h', hidden), rows('next c', hidden)];
   const [dh, dc, dGates] = [rows('dh', hidden), rows('dc', hidden), rows('dGates', 4 * hidden)];
-  const dInput = rows('dInput', hidden);
+  const dx = rows('dx', inputs);
   const partials = pool.tensor('partials', [size * chunks]);
   for (const tensor of [x, hPrev]) planLstmTexels(pool, [tensor], 1);
   await pool.allocate();
   const program = new Program(context, `LSTM kernels, ${variant}`);
   recordLstmForward(program, { weights, x, hPrev, cPrev, h, c }, sizes);
-  recordLstmBackwardGates(program, { weights, x, hPrev, cPrev, dh, dc, dGates }, sizes);
-  recordLstmBackwardWeights(program, { x, hPrev, dGates, partials }, sizes, { chunks, accumulate: false });
-  recordLstmBackwardInputs(program, { weights, dGates, dInput }, sizes, { of: 'hPrev', accumulate: false });
+  const back = { weights, x, hPrev, cPrev, dh, dc, dGates, partials, dx };
+  recordLstmBackward(program, back, sizes, { chunks, accumulate: false, x: 'set', hPrev: true });
   await program.prepare();
   return { pool, program };
 }

@@ -2,6 +2,7 @@ import { ConfigError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import type { LstmSizes } from './lstmSizes.ts';
+import { subgroupChunks } from './lstmSubgroups.ts';
 
 /**
  * `plain`: a thread makes a register tile, weights come from uniform memory; right everywhere. `subgroups`: the 8
@@ -15,6 +16,9 @@ const LANES = 8;
 
 /** Inputs and units up to which a lane can keep its unit's weights in registers (lib/lstmUnits.wgsl). */
 const MOST_ROWS = 24;
+
+/** Chunks of the plain kernels, a thread each. */
+const PLAIN_CHUNKS = 64;
 
 /** Name of the group in `GpuContext.choose`. */
 const GROUP = 'lstm';
@@ -67,6 +71,11 @@ export function planLstmTexels(pool: TensorPool, ring: readonly Tensor[], alive:
     const own = texels[slot % alive];
     if (own) tensor.useTexels(own);
   }
+}
+
+/** In how many chunks of coordinates the shares of the weights' gradient are summed apart, then added in order. */
+export function lstmChunks(context: LstmChoice, mp4: number): number {
+  return lstmVariant(context) === 'subgroups' ? subgroupChunks(mp4) : PLAIN_CHUNKS;
 }
 
 /** Whether a layer is small enough for the kernels whose lanes are units; a larger one takes the plain kernels. */

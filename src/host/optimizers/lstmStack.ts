@@ -4,21 +4,16 @@ import { coordinateTensor } from '../ops/coordinates.ts';
 import {
   LSTM_GATES,
   lstmWindow,
-  recordLstmBackwardGates,
-  recordLstmBackwardInputs,
-  recordLstmBackwardWeights,
+  recordLstmBackward,
   recordLstmForward,
   recordLstmGates,
 } from '../ops/lstm.ts';
-import { planLstmTexels } from '../ops/lstmVariants.ts';
+import { lstmChunks, planLstmTexels } from '../ops/lstmVariants.ts';
 import { recordFill } from '../ops/vector.ts';
 import { type LstmBlock, lstmBlock } from './lstmBlock.ts';
 import { alignedLength } from './namedBlocks.ts';
 import type { Binding, ObserverFace } from './optimizer.ts';
 import { pick } from './ring.ts';
-
-/** Chunks of coordinates whose shares of the weights' gradient are summed apart, then added in order. */
-export const CHUNKS = 64;
 
 /** Stacked LSTM layers inside phi, and what their kernels need to know of it. */
 export interface StackLayout {
@@ -45,9 +40,23 @@ export function stackLayout(inputs: number, layers: number, hidden: number, offs
   return { layers: blocks, window, end, leastLength: lastStart + 4 * window };
 }
 
-/** The part of the chunks' sums that belongs to the weights from `offset` on. */
-export function partialsOf(partials: Tensor, label: string, offset: number, length: number): Tensor {
-  return partials.view(`${label} partials`, offset * CHUNKS, [length * CHUNKS]);
+/** Sums of the weights' gradient over chunks of coordinates: `chunks` a weight, added in order at the end. */
+export interface PhiPartials {
+  readonly chunks: number;
+  readonly tensor: Tensor;
+  /** The part that belongs to the `length` weights from `offset` on. */
+  of(label: string, offset: number, length: number): Tensor;
+}
+
+/** Plans the partial sums of `length` weights. */
+export function planPartials({ pool, coordinates }: Binding, length: number): PhiPartials {
+  const chunks = lstmChunks(pool.context, coordinates.mp4);
+  const tensor = pool.tensor('phi partials', [length * chunks]);
+  return {
+    chunks,
+    tensor,
+    of: (label, offset, count) => tensor.view(`${label} partials`, offset * chunks, [count * chunks]),
+  };
 }
 
 /** The stack's way back. */
@@ -70,8 +79,8 @@ export interface LstmStack {
   top(step: number): Tensor | undefined;
   /** `input` is what the stack saw at a step. */
   observer(input: (step: number) => Tensor): ObserverFace;
-  /** @param partials of all of phi, CHUNKS sums a weight */
-  backward(partials: Tensor): StackBackward;
+  /** @param partials of all of phi */
+  backward(partials: PhiPartials): StackBackward;
 }
 
 /** @param inputs every tensor that will be the stack's input x */
@@ -154,7 +163,9 @@ export function bindStack(
         dh: plan(`${name} dh`, hidden),
         dc: plan(`${name} dc`, hidden),
       }));
-      const shares = layers.map(({ name, offset, length }) => partialsOf(partials, name, offset, length));
+      const shares = layers.map(({ name, offset, length }) => partials.of(name, offset, length));
+      /** Stands for the adjoint of x where nobody wants it. */
+      const unwanted = pool.tensor('unwanted dx', [4]);
       return {
         dTop: adjoints.at(-1)?.dh,
         recordBegin(program) {
@@ -164,26 +175,24 @@ export function bindStack(
           }
         },
         recordStep(program, step, input, dFirst) {
-          const numbers = { chunks: CHUNKS, accumulate: step < steps - 1 };
           for (let layer = states.length - 1; layer >= 0; layer--) {
             const { h, c } = pick(states, layer);
             const { dh, dc } = pick(adjoints, layer);
-            const sizes = { ...pick(layers, layer), mp4, window };
-            const x = below(layer, step, input);
-            const hPrev = pick(h, step);
-            const cPrev = pick(c, step);
-            const gates = { weights: pick(weights, layer), x, hPrev, cPrev, dh, dc, dGates };
-            recordLstmBackwardGates(program, gates, sizes);
-            const sums = { x, hPrev, dGates, partials: pick(shares, layer) };
-            recordLstmBackwardWeights(program, sums, sizes, numbers);
-            const back = { weights: pick(weights, layer), dGates };
             const dInput = layer === 0 ? dFirst : pick(adjoints, layer - 1).dh;
-            if (dInput) {
-              const numbersX = { of: 'x', accumulate: layer > 0 } as const;
-              recordLstmBackwardInputs(program, { ...back, dInput }, sizes, numbersX);
-            }
-            const numbersH = { of: 'hPrev', accumulate: false } as const;
-            recordLstmBackwardInputs(program, { ...back, dInput: dh }, sizes, numbersH);
+            const tensors = {
+              weights: pick(weights, layer),
+              x: below(layer, step, input),
+              hPrev: pick(h, step),
+              cPrev: pick(c, step),
+              ...{ dh, dc, dGates, partials: pick(shares, layer), dx: dInput ?? unwanted },
+            };
+            const numbers = {
+              chunks: partials.chunks,
+              accumulate: step < steps - 1,
+              x: !dInput ? 'none' : layer === 0 ? 'set' : 'add',
+              hPrev: step > 0,
+            } as const;
+            recordLstmBackward(program, tensors, { ...pick(layers, layer), mp4, window }, numbers);
           }
         },
       };

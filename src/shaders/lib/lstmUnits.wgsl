@@ -1,5 +1,5 @@
 // Gate pre-activations of an LSTM layer where the 8 lanes of a subgroup are 8 units and the subgroup walks over the
-// coordinates, shared by lstm/forwardSubgroups and lstm/backwardGatesSubgroups: z as in lib/lstmGates.wgsl, bit for bit.
+// coordinates, shared by lstm/forwardSubgroups and lstm/backwardSubgroups: z as in lib/lstmGates.wgsl, bit for bit.
 // A lane keeps its unit's weights in registers; one load brings 8 rows of inputs, a row a lane, and subgroupBroadcast
 // hands them round. Nothing but the place is carried from one pass of the loop to the next.
 // Needs lib/lstmCell.wgsl and lib/texels.wgsl. The including file declares: const INPUTS and HIDDEN (sizes, 1 to 24), WEIGHTS (vec4f in the

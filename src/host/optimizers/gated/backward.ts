@@ -10,12 +10,8 @@ import {
   recordGatedBackwardWeights,
 } from '../../ops/gated.ts';
 import { lossPartialsShape, recordGatedLossAdjoint } from '../../ops/gatedInputs.ts';
-import {
-  type LstmSizes,
-  recordLstmBackwardGates,
-  recordLstmBackwardInputs,
-  recordLstmBackwardWeights,
-} from '../../ops/lstm.ts';
+import { type LstmSizes, recordLstmBackward } from '../../ops/lstm.ts';
+import { lstmChunks } from '../../ops/lstmVariants.ts';
 import { preprocessFeatures, recordPreprocessBackward } from '../../ops/preprocess.ts';
 import { recordReducePartials } from '../../ops/reduce.ts';
 import { recordFill } from '../../ops/vector.ts';
@@ -24,8 +20,8 @@ import { pick } from '../ring.ts';
 import type { GatedLayout } from './layout.ts';
 import type { GatedSettings } from './settings.ts';
 
-/** Chunks of coordinates whose shares of a sum over coordinates are added apart, then in order. */
-const CHUNKS = 64;
+/** Chunks of coordinates whose shares of the losses' adjoint are added apart, then in order. */
+const LOSS_CHUNKS = 64;
 
 /** What a bound optimizer keeps: slot t of a ring is what step t reads, slot t + 1 what it writes. */
 export interface GatedTensors {
@@ -55,6 +51,8 @@ interface ControllerAdjoints {
   readonly dc: Tensor;
   readonly dGates: Tensor;
   readonly partials: Tensor;
+  /** The adjoint of its inputs; any tensor where nobody wants it. */
+  readonly dx: Tensor;
 }
 
 /** The backward face: notes in src/shaders/gated/backward.wgsl. */
@@ -69,25 +67,27 @@ export function bindGatedBackward(
   const plan = (label: string, rows: number) => coordinateTensor(pool, label, coordinates, rows);
   const carry = plan('carry of gates and m', gatedStateRows(layout));
   const dGates = plan('adjoint of gates', Math.max(1, learned.length));
-  const partials = features > 0 ? pool.tensor('phi partials', [sharedLength * CHUNKS]) : undefined;
-  const gatePartials = partials?.view('gate partials', gateBlock.offset * CHUNKS, [
-    gateBlock.length * CHUNKS,
+  const chunks = lstmChunks(pool.context, coordinates.mp4);
+  const partials = features > 0 ? pool.tensor('phi partials', [sharedLength * chunks]) : undefined;
+  const gatePartials = partials?.view('gate partials', gateBlock.offset * chunks, [
+    gateBlock.length * chunks,
   ]);
+  const dg = secondDerivatives ? plan('dg', 1) : undefined;
+  const readsLoss = secondDerivatives && features > 0;
+  const du = readsLoss ? plan('du', inputs) : undefined;
   const controllerAdjoints: ControllerAdjoints | undefined =
     controller && partials
       ? {
           dh: plan('controller dh', controller.hidden),
           dc: plan('controller dc', controller.hidden),
           dGates: plan('controller dGates', 4 * controller.hidden),
-          partials: partials.view('controller partials', 0, [controller.length * CHUNKS]),
+          partials: partials.view('controller partials', 0, [controller.length * chunks]),
+          dx: du ?? pool.tensor('unwanted dx', [4]),
         }
       : undefined;
-  const dg = secondDerivatives ? plan('dg', 1) : undefined;
-  const readsLoss = secondDerivatives && features > 0;
-  const du = readsLoss ? plan('du', inputs) : undefined;
   const dLoss = readsLoss ? pool.tensor('adjoint of the losses', [coordinates.tasks]) : undefined;
   const lossPartials = readsLoss
-    ? pool.tensor('loss partials', lossPartialsShape(coordinates.tasks, CHUNKS))
+    ? pool.tensor('loss partials', lossPartialsShape(coordinates.tasks, LOSS_CHUNKS))
     : undefined;
 
   /** From dh (and dc of the step after) to the controller's weights, its earlier state and, for `du`, its inputs. */
@@ -97,18 +97,13 @@ export function bindGatedBackward(
     lstm: LstmSizes,
     adjoints: ControllerAdjoints,
   ): void {
-    const { dh, dc, partials } = adjoints;
-    const { weights } = tensors;
-    const numbers = { chunks: CHUNKS, accumulate: step < steps - 1 };
-    const x = pick(tensors.u, step);
-    const hPrev = pick(tensors.h, step);
-    const cPrev = pick(tensors.c, step);
-    recordLstmBackwardGates(program, { weights, x, hPrev, cPrev, dh, dc, dGates: adjoints.dGates }, lstm);
-    recordLstmBackwardWeights(program, { x, hPrev, dGates: adjoints.dGates, partials }, lstm, numbers);
-    const back = { weights, dGates: adjoints.dGates };
-    const set = { accumulate: false };
-    if (du) recordLstmBackwardInputs(program, { ...back, dInput: du }, lstm, { of: 'x', ...set });
-    recordLstmBackwardInputs(program, { ...back, dInput: dh }, lstm, { of: 'hPrev', ...set });
+    const states = { x: pick(tensors.u, step), hPrev: pick(tensors.h, step), cPrev: pick(tensors.c, step) };
+    recordLstmBackward(program, { weights: tensors.weights, ...states, ...adjoints }, lstm, {
+      chunks,
+      accumulate: step < steps - 1,
+      x: du ? 'set' : 'none',
+      hPrev: step > 0,
+    });
   }
 
   /** The learned gates' weights and what they saw; `dGates` has been written. */
@@ -116,7 +111,7 @@ export function bindGatedBackward(
     if (!gatePartials) return;
     const before = pick(tensors.state, step);
     const seen = { features: tensors.featuresAt(step, gradient), before, theta };
-    const numbers = { chunks: CHUNKS, accumulate: step < steps - 1 };
+    const numbers = { chunks, accumulate: step < steps - 1 };
     recordGatedBackwardWeights(program, { ...seen, dGates, partials: gatePartials }, sizes, numbers);
     const weights = tensors.gateWeights;
     if (lstmSizes && controllerAdjoints) {
@@ -146,12 +141,12 @@ export function bindGatedBackward(
       const numbersG = { firstRow: preprocessFeatures(preprocess), accumulate: true };
       recordPreprocessBackward(program, { g: gradient, du, dg }, preprocess, numbersG);
       const sums = { losses, du, partials: lossPartials, dLoss };
-      recordGatedLossAdjoint(program, sums, preprocess, coordinates, { slot: step, chunks: CHUNKS });
+      recordGatedLossAdjoint(program, sums, preprocess, coordinates, { slot: step, chunks: LOSS_CHUNKS });
     },
     recordFinish(program, gradient) {
       if (!partials) return;
       const target = gradient.view('gradient of the shared weights', 0, [sharedLength]);
-      recordReducePartials(program, { partials, target }, CHUNKS);
+      recordReducePartials(program, { partials, target }, chunks);
     },
     ...(dg && { inputAdjoints: { gradient: dg, ...(dLoss && { loss: dLoss }) } }),
   };

@@ -14,7 +14,7 @@ import {
 } from '../../ops/preprocess.ts';
 import { recordReducePartials } from '../../ops/reduce.ts';
 import { recordFill } from '../../ops/vector.ts';
-import { bindStack, CHUNKS, partialsOf } from '../lstmStack.ts';
+import { bindStack, planPartials } from '../lstmStack.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
 import { pick } from '../ring.ts';
@@ -74,16 +74,16 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
   };
   if (!training) return bound;
 
-  const partials = pool.tensor('phi partials', [layout.length * CHUNKS]);
+  const partials = planPartials(binding, layout.length);
   const back = stack.backward(partials);
-  const outputPartials = partialsOf(partials, 'output', layout.output.offset, layout.output.length);
+  const outputPartials = partials.of('output', layout.output.offset, layout.output.length);
   const du = secondDerivatives ? coordinateTensor(pool, 'du', coordinates, features) : undefined;
   const dg = secondDerivatives ? coordinateTensor(pool, 'dg', coordinates) : undefined;
 
   const backward: BackwardFace = {
     recordBegin: (program) => back.recordBegin(program),
     recordStep(program, step, { gradient, adjoint }) {
-      const numbers = { chunks: CHUNKS, accumulate: step < steps - 1 };
+      const numbers = { chunks: partials.chunks, accumulate: step < steps - 1 };
       const outputTensors = { h: top(step), dnext: adjoint, partials: outputPartials };
       recordCoordinateOutputBackwardWeights(program, outputTensors, outputSizes, numbers);
       if (du && !back.dTop) recordFill(program, du);
@@ -96,7 +96,7 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
       }
     },
     recordFinish(program: Program, gradient: Tensor) {
-      recordReducePartials(program, { partials, target: gradient }, CHUNKS);
+      recordReducePartials(program, { partials: partials.tensor, target: gradient }, partials.chunks);
     },
     ...(dg && { inputAdjoints: { gradient: dg } }),
   };

@@ -14,7 +14,7 @@ import {
 import { recordReducePartials } from '../../ops/reduce.ts';
 import { recordTanhOutput, recordTanhOutputBackward } from '../../ops/tanhOutput.ts';
 import { recordFill } from '../../ops/vector.ts';
-import { bindStack, CHUNKS, partialsOf } from '../lstmStack.ts';
+import { bindStack, planPartials } from '../lstmStack.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
 import { pick } from '../ring.ts';
@@ -102,10 +102,10 @@ function bindRnnprop(
   };
   if (!training) return bound;
 
-  const partials = pool.tensor('phi partials', [layout.length * CHUNKS]);
+  const partials = planPartials(binding, layout.length);
   const back = stack.backward(partials);
-  const inputPartials = partialsOf(partials, 'input layer', 0, layout.input.length);
-  const outputPartials = partialsOf(partials, 'output', layout.output.offset, layout.output.length);
+  const inputPartials = partials.of('input layer', 0, layout.input.length);
+  const outputPartials = partials.of('output', layout.output.offset, layout.output.length);
   const dout = plan('dout');
   const dx = plan('dx', layout.input.hidden);
   /** Adjoints of the averages, which run backwards through the steps with those of h and c. */
@@ -121,7 +121,7 @@ function bindRnnprop(
       recordFill(program, second.dv);
     },
     recordStep(program, step, { gradient, adjoint }) {
-      const numbers = { chunks: CHUNKS, accumulate: step < steps - 1 };
+      const numbers = { chunks: partials.chunks, accumulate: step < steps - 1 };
       const h = top(step);
       recordTanhOutputBackward(program, { weights: output, h, dnext: adjoint, dout }, outputSizes);
       const afterTanh = { ...outputSizes, scale: 1 };
@@ -140,7 +140,7 @@ function bindRnnprop(
       recordMovingAveragesBackward(program, averages, { beta1, beta2, step });
     },
     recordFinish(program: Program, gradient: Tensor) {
-      recordReducePartials(program, { partials, target: gradient }, CHUNKS);
+      recordReducePartials(program, { partials: partials.tensor, target: gradient }, partials.chunks);
     },
     ...(second && { inputAdjoints: { gradient: second.dg } }),
   };

@@ -1,0 +1,251 @@
+// Formula: lstm/backwardGates; then, from its dGates, lstm/backwardWeights and lstm/backwardInputs of x (onto dx) and of hPrev (into dh).
+// Source: as those, lib/lstmUnits.wgsl: lanes are units, then rows of inputs, then vec4f of coordinates; the bits of the plain kernels but for partials.
+// Shapes: weights, x, hPrev, cPrev as lstm/forwardSubgroups; dh, dc [HIDDEN, mp4]; dx [INPUTS, mp4]; dGates [4 HIDDEN, mp4], row 4 u + gate;
+// Shapes: partials [HIDDEN (INPUTS + HIDDEN + 1), chunks]; all vec4f. Of the inputs' rows, x before hPrev, `rows` from `first` on are wanted.
+// Writes: dGates =, dc = (in place), dh = (in place), partials = when accumulate is 0, else +=, dx = when addToX is 0, else +=
+// Grid: x over chunks and 8 lanes, in workgroups of 8; chunk c takes n = c length .. (c + 1) length.
+
+struct Params { mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32, rows: u32, addToX: u32 }
+
+@group(0) @binding(0) var<uniform> weights: array<vec4f, WEIGHTS>;
+@group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(2) var hPrev: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(3) var<storage, read> cPrev: array<vec4f>;
+@group(0) @binding(4) var<storage, read_write> dh: array<vec4f>;
+@group(0) @binding(5) var<storage, read_write> dc: array<vec4f>;
+@group(0) @binding(6) var<storage, read_write> dGates: array<vec4f>;
+@group(0) @binding(7) var<storage, read_write> partials: array<vec4f>;
+@group(0) @binding(8) var<storage, read_write> dx: array<vec4f>;
+@group(1) @binding(0) var<uniform> params: Params;
+
+// Rows of x and hPrev by eights, one row a lane.
+const ROWS = INPUTS + HIDDEN;
+const EIGHTS = (ROWS + LANES - 1u) / LANES;
+const UNITS = 4u;
+const TILE = 20u;
+
+fn putGates(unit: u32, n: u32, z: mat4x4f) {
+  if (unit >= HIDDEN || n >= params.mp4) { return; }
+  let at = unit * params.mp4 + n;
+  let d = cellBackward(z, cPrev[at], dh[at], dc[at]);
+  let row = 4u * unit * params.mp4 + n;
+  dGates[row] = d.gates[0];
+  dGates[row + params.mp4] = d.gates[1];
+  dGates[row + 2u * params.mp4] = d.gates[2];
+  dGates[row + 3u * params.mp4] = d.gates[3];
+  dc[at] = d.before;
+}
+
+fn gates(chunk: u32, lane: u32) {
+  for (var group = 0u; group < UNIT_GROUPS; group++) {
+    let unit = group * LANES + lane;
+    let w = unitWeights(unit);
+    for (var i = 0u; i < params.length; i++) {
+      let n = chunk * params.length + i;
+      putGates(unit, n, unitGates(w, lane, min(n, params.mp4 - 1u)));
+    }
+  }
+}
+
+// A row a lane, or what a lane sums for its rows: one component a gate.
+struct Rows { r0: vec4f, r1: vec4f, r2: vec4f, r3: vec4f, r4: vec4f, r5: vec4f, bias: vec4f }
+
+// A row past the last repeats it.
+fn rowsOf(eight: u32, lane: u32, n: u32) -> vec4f {
+  let k = min(eight * LANES + lane, ROWS - 1u);
+  if (eight * LANES + LANES <= INPUTS) { return xOf(k, n); }
+  if (eight * LANES >= INPUTS) { return hOf(k - INPUTS, n); }
+  return select(hOf(max(k, INPUTS) - INPUTS, n), xOf(k, n), k < INPUTS);
+}
+
+// The gates of the unit in lanes 0 to 3, and of that in lanes 4 to 7.
+fn lower(d: vec4f) -> mat4x4f {
+  return mat4x4f(subgroupBroadcast(d, 0u), subgroupBroadcast(d, 1u), subgroupBroadcast(d, 2u), subgroupBroadcast(d, 3u));
+}
+
+fn upper(d: vec4f) -> mat4x4f {
+  return mat4x4f(subgroupBroadcast(d, 4u), subgroupBroadcast(d, 5u), subgroupBroadcast(d, 6u), subgroupBroadcast(d, 7u));
+}
+
+fn add(to: Rows, d: mat4x4f, rows: Rows) -> Rows {
+  var sum = to;
+  sum.r0 += rows.r0 * d;
+  if (EIGHTS > 1u) { sum.r1 += rows.r1 * d; }
+  if (EIGHTS > 2u) { sum.r2 += rows.r2 * d; }
+  if (EIGHTS > 3u) { sum.r3 += rows.r3 * d; }
+  if (EIGHTS > 4u) { sum.r4 += rows.r4 * d; }
+  if (EIGHTS > 5u) { sum.r5 += rows.r5 * d; }
+  return sum;
+}
+
+fn total(v: vec4f) -> f32 {
+  return (v.x + v.y) + (v.z + v.w);
+}
+
+fn lowerOf(v: f32) -> vec4f {
+  return vec4f(subgroupBroadcast(v, 0u), subgroupBroadcast(v, 1u), subgroupBroadcast(v, 2u), subgroupBroadcast(v, 3u));
+}
+
+fn upperOf(v: f32) -> vec4f {
+  return vec4f(subgroupBroadcast(v, 4u), subgroupBroadcast(v, 5u), subgroupBroadcast(v, 6u), subgroupBroadcast(v, 7u));
+}
+
+fn pickOf(u: u32, of0: vec4f, of1: vec4f, of2: vec4f, of3: vec4f) -> vec4f {
+  return select(select(select(of0, of1, u == 1u), of2, u == 2u), of3, u == 3u);
+}
+
+fn putSum(unit: u32, k: u32, end: u32, chunk: u32, value: vec4f) {
+  if (unit >= HIDDEN || k >= end || chunk >= params.chunks) { return; }
+  let at = (unit * ROW + k) * params.chunks + chunk;
+  partials[at] = select(partials[at], vec4f(0.0), params.accumulate == 0u) + value;
+}
+
+fn sums(chunk: u32, lane: u32) {
+  let last = 4u * HIDDEN - 1u;
+  for (var unit = 0u; unit < HIDDEN; unit += UNITS) {
+    let row0 = min(4u * unit + lane, last) * params.mp4;
+    let row1 = min(4u * unit + LANES + lane, last) * params.mp4;
+    var u0 = Rows(); var u1 = Rows(); var u2 = Rows(); var u3 = Rows();
+    var bias0 = 0.0; var bias1 = 0.0;
+    for (var i = 0u; i < params.length; i++) {
+      let place = chunk * params.length + i;
+      let n = min(place, params.mp4 - 1u);
+      var rows = Rows();
+      rows.r0 = rowsOf(0u, lane, n);
+      if (EIGHTS > 1u) { rows.r1 = rowsOf(1u, lane, n); }
+      if (EIGHTS > 2u) { rows.r2 = rowsOf(2u, lane, n); }
+      if (EIGHTS > 3u) { rows.r3 = rowsOf(3u, lane, n); }
+      if (EIGHTS > 4u) { rows.r4 = rowsOf(4u, lane, n); }
+      if (EIGHTS > 5u) { rows.r5 = rowsOf(5u, lane, n); }
+      let d0 = select(vec4f(0.0), dGates[row0 + n], place < params.mp4);
+      bias0 += total(d0);
+      u0 = add(u0, lower(d0), rows);
+      u1 = add(u1, upper(d0), rows);
+      let d1 = select(vec4f(0.0), dGates[row1 + n], place < params.mp4);
+      bias1 += total(d1);
+      u2 = add(u2, lower(d1), rows);
+      u3 = add(u3, upper(d1), rows);
+    }
+    u0.bias = lowerOf(bias0);
+    u1.bias = upperOf(bias0);
+    u2.bias = lowerOf(bias1);
+    u3.bias = upperOf(bias1);
+    // One place that stores, in a loop: one for each sum takes seconds to compile on lavapipe.
+    for (var j = 0u; j < UNITS * (EIGHTS + 1u); j++) {
+      let u = j / (EIGHTS + 1u);
+      let slot = j % (EIGHTS + 1u);
+      var value = pickOf(u, u0.bias, u1.bias, u2.bias, u3.bias);
+      value = select(value, pickOf(u, u0.r0, u1.r0, u2.r0, u3.r0), slot == 0u);
+      value = select(value, pickOf(u, u0.r1, u1.r1, u2.r1, u3.r1), EIGHTS > 1u && slot == 1u);
+      value = select(value, pickOf(u, u0.r2, u1.r2, u2.r2, u3.r2), EIGHTS > 2u && slot == 2u);
+      value = select(value, pickOf(u, u0.r3, u1.r3, u2.r3, u3.r3), EIGHTS > 3u && slot == 3u);
+      value = select(value, pickOf(u, u0.r4, u1.r4, u2.r4, u3.r4), EIGHTS > 4u && slot == 4u);
+      value = select(value, pickOf(u, u0.r5, u1.r5, u2.r5, u3.r5), EIGHTS > 5u && slot == 5u);
+      // The bias is the same in all lanes: the first writes it.
+      let isBias = slot == EIGHTS;
+      let k = lane + select(slot * LANES, ROWS, isBias);
+      putSum(unit + u, k, select(ROWS, ROWS + 1u, isBias), chunk, value);
+    }
+  }
+}
+
+fn gatesOf(unit: u32, n: u32) -> mat4x4f {
+  let row = 4u * unit * params.mp4 + n;
+  return mat4x4f(
+    dGates[row],
+    dGates[row + params.mp4],
+    dGates[row + 2u * params.mp4],
+    dGates[row + 3u * params.mp4],
+  );
+}
+
+fn putInput(k: u32, n: u32, value: vec4f) {
+  if (k >= INPUTS) {
+    dh[(k - INPUTS) * params.mp4 + n] = value;
+    return;
+  }
+  let at = k * params.mp4 + n;
+  dx[at] = select(dx[at], vec4f(0.0), params.addToX == 0u) + value;
+}
+
+// Rows of inputs from `tile` on for the lane's coordinates; a lane loads the weights of up to 3, and all use all of them.
+fn inputs(tile: u32, lane: u32, n: u32, inside: bool) {
+  // Rows past the last repeat it and are not written.
+  let last = params.rows - 1u;
+  let k0 = params.first + min(tile + lane, last);
+  let k1 = params.first + min(tile + lane + LANES, last);
+  let k2 = params.first + min(tile + lane + 2u * LANES, last);
+  var a0 = vec4f(0.0); var a1 = vec4f(0.0); var a2 = vec4f(0.0); var a3 = vec4f(0.0);
+  var a4 = vec4f(0.0); var a5 = vec4f(0.0); var a6 = vec4f(0.0); var a7 = vec4f(0.0);
+  var a8 = vec4f(0.0); var a9 = vec4f(0.0); var a10 = vec4f(0.0); var a11 = vec4f(0.0);
+  var a12 = vec4f(0.0); var a13 = vec4f(0.0); var a14 = vec4f(0.0); var a15 = vec4f(0.0);
+  var a16 = vec4f(0.0); var a17 = vec4f(0.0); var a18 = vec4f(0.0); var a19 = vec4f(0.0);
+  for (var u = 0u; u < HIDDEN; u++) {
+    let w0 = weights[u * ROW + k0];
+    let w1 = weights[u * ROW + k1];
+    let w2 = weights[u * ROW + k2];
+    let d = gatesOf(u, n);
+    a0 += d * subgroupBroadcast(w0, 0u);
+    a1 += d * subgroupBroadcast(w0, 1u);
+    a2 += d * subgroupBroadcast(w0, 2u);
+    a3 += d * subgroupBroadcast(w0, 3u);
+    a4 += d * subgroupBroadcast(w0, 4u);
+    a5 += d * subgroupBroadcast(w0, 5u);
+    a6 += d * subgroupBroadcast(w0, 6u);
+    a7 += d * subgroupBroadcast(w0, 7u);
+    a8 += d * subgroupBroadcast(w1, 0u);
+    a9 += d * subgroupBroadcast(w1, 1u);
+    a10 += d * subgroupBroadcast(w1, 2u);
+    a11 += d * subgroupBroadcast(w1, 3u);
+    a12 += d * subgroupBroadcast(w1, 4u);
+    a13 += d * subgroupBroadcast(w1, 5u);
+    a14 += d * subgroupBroadcast(w1, 6u);
+    a15 += d * subgroupBroadcast(w1, 7u);
+    a16 += d * subgroupBroadcast(w2, 0u);
+    a17 += d * subgroupBroadcast(w2, 1u);
+    a18 += d * subgroupBroadcast(w2, 2u);
+    a19 += d * subgroupBroadcast(w2, 3u);
+  }
+  if (!inside) { return; }
+  // One place that stores, as above.
+  for (var i = 0u; i < min(TILE, params.rows - tile); i++) {
+    var value = a0;
+    value = select(value, a1, i == 1u);
+    value = select(value, a2, i == 2u);
+    value = select(value, a3, i == 3u);
+    value = select(value, a4, i == 4u);
+    value = select(value, a5, i == 5u);
+    value = select(value, a6, i == 6u);
+    value = select(value, a7, i == 7u);
+    value = select(value, a8, i == 8u);
+    value = select(value, a9, i == 9u);
+    value = select(value, a10, i == 10u);
+    value = select(value, a11, i == 11u);
+    value = select(value, a12, i == 12u);
+    value = select(value, a13, i == 13u);
+    value = select(value, a14, i == 14u);
+    value = select(value, a15, i == 15u);
+    value = select(value, a16, i == 16u);
+    value = select(value, a17, i == 17u);
+    value = select(value, a18, i == 18u);
+    value = select(value, a19, i == 19u);
+    putInput(params.first + tile + i, n, value);
+  }
+}
+
+@compute @workgroup_size(8)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  // No lane returns early: all 8 are needed to hand inputs round.
+  let lane = id.x % LANES;
+  let chunk = id.x / LANES;
+  gates(chunk, lane);
+  storageBarrier();
+  sums(chunk, lane);
+  for (var i = 0u; i < params.length; i += LANES) {
+    let place = chunk * params.length + i + lane;
+    let inside = i + lane < params.length && place < params.mp4;
+    for (var tile = 0u; tile < params.rows; tile += TILE) {
+      inputs(tile, lane, min(place, params.mp4 - 1u), inside);
+    }
+  }
+}
