@@ -8,6 +8,7 @@ import {
   lstmBackwardSubgroupsKernel,
   lstmBackwardWeightsSubgroupsKernel,
   lstmForwardSubgroupsKernel,
+  subgroupChunks,
   unitWalk,
 } from '../src/host/ops/lstmSubgroups.ts';
 import { type LstmChoice, lstmVariant } from '../src/host/ops/lstmVariants.ts';
@@ -112,11 +113,13 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
     }
   });
 
-  it('walks of up to 128 vec4f, shorter ones where there would be fewer than 32 subgroups', () => {
+  it('walks of up to 128 vec4f, an even number, shorter ones where there would be fewer than 32 subgroups', () => {
     const layer = { inputs: 2, hidden: 20, window: 900 };
-    expect(unitWalk({ ...layer, mp4: 2 })).toMatchObject({ params: { length: 1 }, workgroups: [1] });
-    expect(unitWalk({ ...layer, mp4: 34 })).toMatchObject({ params: { length: 4 }, workgroups: [4] });
-    expect(unitWalk({ ...layer, mp4: 3978 })).toMatchObject({ params: { length: 125 }, workgroups: [12] });
+    expect(unitWalk({ ...layer, mp4: 2 })).toMatchObject({ params: { length: 2 }, workgroups: [1] });
+    expect(unitWalk({ ...layer, mp4: 34 })).toMatchObject({ params: { length: 6 }, workgroups: [4] });
+    expect(unitWalk({ ...layer, mp4: 3978 })).toMatchObject({ params: { length: 126 }, workgroups: [20] });
     expect(inputsWorkgroups(65, 21)).toEqual([2, 2]);
+    const chunks = [2, 34, 320, 3978].map((mp4) => subgroupChunks(mp4));
+    expect(chunks).toEqual([1, 2, 14, 32]);
   });
 });

@@ -18,6 +18,9 @@ import type { LstmSizes } from './lstmSizes.ts';
 
 const LANES = 8;
 
+/** Units of a subgroup whose lanes are units; its lanes take them at two vec4f of coordinates at once. */
+const UNITS = 4;
+
 /** vec4f of coordinates a subgroup walks over at most, after it has loaded its weights. */
 const WALK = 128;
 
@@ -114,14 +117,19 @@ export interface LstmBackwardNumbers {
 
 type Walk = Pick<Dispatch, 'params' | 'constants' | 'workgroups'>;
 
+/** vec4f in each of `parts` parts of a row, an even number. */
+function evenLength(mp4: number, parts: number): number {
+  return 2 * Math.ceil(mp4 / 2 / parts);
+}
+
 /**
- * Params, constants and workgroups of the kernels whose lanes are units. Sizes are constants, so layers of different
+ * Params, constants and workgroups of the forward kernel. Sizes are constants, so layers of different
  * sizes have pipelines of their own.
  */
 export function unitWalk({ inputs, hidden, mp4, window }: LstmSizes): Walk {
-  const unitGroups = Math.ceil(hidden / LANES);
+  const unitGroups = Math.ceil(hidden / UNITS);
   const most = Math.min(WALK, Math.ceil((mp4 * unitGroups) / LEAST_SUBGROUPS));
-  const length = Math.ceil(mp4 / Math.ceil(mp4 / most));
+  const length = evenLength(mp4, Math.ceil(mp4 / most));
   return {
     params: { mp4, length },
     constants: { INPUTS: inputs, HIDDEN: hidden, WEIGHTS: window },
@@ -142,7 +150,7 @@ export function backwardWalk({ inputs, hidden, mp4, window }: LstmSizes, numbers
   return {
     params: {
       mp4,
-      length: Math.ceil(mp4 / chunks),
+      length: evenLength(mp4, chunks),
       chunks,
       accumulate: accumulate ? 1 : 0,
       first,

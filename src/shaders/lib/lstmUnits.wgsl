@@ -1,6 +1,6 @@
-// Gate pre-activations of an LSTM layer where the 8 lanes of a subgroup are 8 units and the subgroup walks over the
-// coordinates, shared by lstm/forwardSubgroups and lstm/backwardSubgroups: z as in lib/lstmGates.wgsl, bit for bit.
-// A lane keeps its unit's weights in registers; one load brings 8 rows of inputs, a row a lane, and subgroupBroadcast
+// Gate pre-activations of an LSTM layer where the 8 lanes of a subgroup are 4 units at 2 places and the subgroup walks over
+// the coordinates, shared by lstm/forwardSubgroups and lstm/backwardSubgroups: z as in lib/lstmGates.wgsl, bit for bit.
+// A lane keeps its unit's weights in registers; one load brings 4 rows of inputs at both places, a row a lane, and subgroupShuffle
 // hands them round. Nothing but the place is carried from one pass of the loop to the next.
 // Needs lib/lstmCell.wgsl and lib/texels.wgsl. The including file declares: const INPUTS and HIDDEN (sizes, 1 to 24), WEIGHTS (vec4f in the
 // weights' binding); `weights` [HIDDEN, INPUTS + HIDDEN + 1]; `x` [INPUTS, mp4] and `hPrev` [HIDDEN, mp4]; `params`
@@ -8,57 +8,55 @@
 // Source: torch.nn.LSTMCell.
 
 const LANES = 8u;
-const UNIT_GROUPS = (HIDDEN + LANES - 1u) / LANES;
+// Lanes 0 to 3 are four units at one place, lanes 4 to 7 the same units at the next.
+const UNITS = 4u;
+const PLACES = LANES / UNITS;
+const UNIT_GROUPS = (HIDDEN + UNITS - 1u) / UNITS;
 const ROW = INPUTS + HIDDEN + 1u;
 
-// How many rows the first, second and third eight of the inputs and of the hidden inputs have.
-const X0 = min(INPUTS, 8u);
-const X1 = clamp(INPUTS, 8u, 16u) - 8u;
-const X2 = clamp(INPUTS, 16u, 24u) - 16u;
-const H0 = min(HIDDEN, 8u);
-const H1 = clamp(HIDDEN, 8u, 16u) - 8u;
-const H2 = clamp(HIDDEN, 16u, 24u) - 16u;
+// How many of the four rows from `first` on there are.
+fn fourOf(rows: u32, first: u32) -> u32 {
+  return clamp(rows, first, first + 4u) - first;
+}
 
-// Weights of eight inputs of one unit, one component a gate.
-struct Eight { w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f, w4: vec4f, w5: vec4f, w6: vec4f, w7: vec4f }
+// Weights of four inputs of one unit, one component a gate.
+struct Four { w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f }
 
-struct UnitWeights { x0: Eight, x1: Eight, x2: Eight, h0: Eight, h1: Eight, h2: Eight, bias: mat4x4f }
+struct Weights { f0: Four, f1: Four, f2: Four, f3: Four, f4: Four, f5: Four }
 
-fn eightWeights(at: u32, count: u32) -> Eight {
-  var e = Eight();
-  if (count > 0u) { e.w0 = weights[at]; }
-  if (count > 1u) { e.w1 = weights[at + 1u]; }
-  if (count > 2u) { e.w2 = weights[at + 2u]; }
-  if (count > 3u) { e.w3 = weights[at + 3u]; }
-  if (count > 4u) { e.w4 = weights[at + 4u]; }
-  if (count > 5u) { e.w5 = weights[at + 5u]; }
-  if (count > 6u) { e.w6 = weights[at + 6u]; }
-  if (count > 7u) { e.w7 = weights[at + 7u]; }
-  return e;
+struct UnitWeights { x: Weights, h: Weights, bias: mat4x4f }
+
+fn fourWeights(at: u32, count: u32) -> Four {
+  var f = Four();
+  if (count > 0u) { f.w0 = weights[at]; }
+  if (count > 1u) { f.w1 = weights[at + 1u]; }
+  if (count > 2u) { f.w2 = weights[at + 2u]; }
+  if (count > 3u) { f.w3 = weights[at + 3u]; }
+  return f;
+}
+
+fn allWeights(at: u32, rows: u32) -> Weights {
+  return Weights(
+    fourWeights(at, fourOf(rows, 0u)), fourWeights(at + 4u, fourOf(rows, 4u)), fourWeights(at + 8u, fourOf(rows, 8u)),
+    fourWeights(at + 12u, fourOf(rows, 12u)), fourWeights(at + 16u, fourOf(rows, 16u)), fourWeights(at + 20u, fourOf(rows, 20u)),
+  );
 }
 
 // A unit past the last repeats it.
 fn unitWeights(unit: u32) -> UnitWeights {
   let x = min(unit, HIDDEN - 1u) * ROW;
   let h = x + INPUTS;
-  return UnitWeights(
-    eightWeights(x, X0), eightWeights(x + 8u, X1), eightWeights(x + 16u, X2),
-    eightWeights(h, H0), eightWeights(h + 8u, H1), eightWeights(h + 16u, H2),
-    spread(weights[h + HIDDEN]),
-  );
+  return UnitWeights(allWeights(x, INPUTS), allWeights(h, HIDDEN), spread(weights[h + HIDDEN]));
 }
 
-// Adds what eight rows contribute; lane k holds row k.
-fn eightRows(to: mat4x4f, rows: vec4f, e: Eight, count: u32) -> mat4x4f {
+// Adds what four rows contribute; lanes k and k + 4 hold row k, each at its own place.
+fn fourRows(to: mat4x4f, rows: vec4f, lane: u32, f: Four, count: u32) -> mat4x4f {
+  let half = lane & 4u;
   var z = to;
-  if (count > 0u) { z += outer(subgroupBroadcast(rows, 0u), e.w0); }
-  if (count > 1u) { z += outer(subgroupBroadcast(rows, 1u), e.w1); }
-  if (count > 2u) { z += outer(subgroupBroadcast(rows, 2u), e.w2); }
-  if (count > 3u) { z += outer(subgroupBroadcast(rows, 3u), e.w3); }
-  if (count > 4u) { z += outer(subgroupBroadcast(rows, 4u), e.w4); }
-  if (count > 5u) { z += outer(subgroupBroadcast(rows, 5u), e.w5); }
-  if (count > 6u) { z += outer(subgroupBroadcast(rows, 6u), e.w6); }
-  if (count > 7u) { z += outer(subgroupBroadcast(rows, 7u), e.w7); }
+  if (count > 0u) { z += outer(subgroupShuffle(rows, half), f.w0); }
+  if (count > 1u) { z += outer(subgroupShuffle(rows, half + 1u), f.w1); }
+  if (count > 2u) { z += outer(subgroupShuffle(rows, half + 2u), f.w2); }
+  if (count > 3u) { z += outer(subgroupShuffle(rows, half + 3u), f.w3); }
   return z;
 }
 
@@ -66,11 +64,18 @@ fn xOf(k: u32, n: u32) -> vec4f { return textureLoad(x, texel(min(k, INPUTS - 1u
 fn hOf(k: u32, n: u32) -> vec4f { return textureLoad(hPrev, texel(min(k, HIDDEN - 1u) * params.mp4 + n)); }
 
 fn unitGates(w: UnitWeights, lane: u32, n: u32) -> mat4x4f {
-  var z = eightRows(w.bias, xOf(lane, n), w.x0, X0);
-  if (X1 > 0u) { z = eightRows(z, xOf(lane + 8u, n), w.x1, X1); }
-  if (X2 > 0u) { z = eightRows(z, xOf(lane + 16u, n), w.x2, X2); }
-  z = eightRows(z, hOf(lane, n), w.h0, H0);
-  if (H1 > 0u) { z = eightRows(z, hOf(lane + 8u, n), w.h1, H1); }
-  if (H2 > 0u) { z = eightRows(z, hOf(lane + 16u, n), w.h2, H2); }
+  let k = lane % 4u;
+  var z = fourRows(w.bias, xOf(k, n), lane, w.x.f0, fourOf(INPUTS, 0u));
+  if (INPUTS > 4u) { z = fourRows(z, xOf(k + 4u, n), lane, w.x.f1, fourOf(INPUTS, 4u)); }
+  if (INPUTS > 8u) { z = fourRows(z, xOf(k + 8u, n), lane, w.x.f2, fourOf(INPUTS, 8u)); }
+  if (INPUTS > 12u) { z = fourRows(z, xOf(k + 12u, n), lane, w.x.f3, fourOf(INPUTS, 12u)); }
+  if (INPUTS > 16u) { z = fourRows(z, xOf(k + 16u, n), lane, w.x.f4, fourOf(INPUTS, 16u)); }
+  if (INPUTS > 20u) { z = fourRows(z, xOf(k + 20u, n), lane, w.x.f5, fourOf(INPUTS, 20u)); }
+  z = fourRows(z, hOf(k, n), lane, w.h.f0, fourOf(HIDDEN, 0u));
+  if (HIDDEN > 4u) { z = fourRows(z, hOf(k + 4u, n), lane, w.h.f1, fourOf(HIDDEN, 4u)); }
+  if (HIDDEN > 8u) { z = fourRows(z, hOf(k + 8u, n), lane, w.h.f2, fourOf(HIDDEN, 8u)); }
+  if (HIDDEN > 12u) { z = fourRows(z, hOf(k + 12u, n), lane, w.h.f3, fourOf(HIDDEN, 12u)); }
+  if (HIDDEN > 16u) { z = fourRows(z, hOf(k + 16u, n), lane, w.h.f4, fourOf(HIDDEN, 16u)); }
+  if (HIDDEN > 20u) { z = fourRows(z, hOf(k + 20u, n), lane, w.h.f5, fourOf(HIDDEN, 20u)); }
   return z;
 }

@@ -3,7 +3,7 @@
 // Shapes: weights, x, hPrev, cPrev as lstm/forwardSubgroups; dh, dc [HIDDEN, mp4]; dx [INPUTS, mp4]; dGates [4 HIDDEN, mp4], row 4 u + gate;
 // Shapes: partials [HIDDEN (INPUTS + HIDDEN + 1), chunks]; all vec4f. Of the inputs' rows, x before hPrev, `rows` from `first` on are wanted.
 // Writes: dGates =, dc = (in place), dh = (in place), partials = when accumulate is 0, else +=, dx = when addToX is 0, else +=
-// Grid: x over chunks and 8 lanes, in workgroups of 8; chunk c takes n = c length .. (c + 1) length.
+// Grid: x over chunks and 8 lanes, in workgroups of 8; chunk c takes n = c length .. (c + 1) length; `length` is even.
 
 struct Params { mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32, rows: u32, addToX: u32 }
 
@@ -21,7 +21,6 @@ struct Params { mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32,
 // Rows of x and hPrev by eights, one row a lane.
 const ROWS = INPUTS + HIDDEN;
 const EIGHTS = (ROWS + LANES - 1u) / LANES;
-const UNITS = 4u;
 const TILE = 20u;
 
 fn putGates(unit: u32, n: u32, z: mat4x4f) {
@@ -38,10 +37,10 @@ fn putGates(unit: u32, n: u32, z: mat4x4f) {
 
 fn gates(chunk: u32, lane: u32) {
   for (var group = 0u; group < UNIT_GROUPS; group++) {
-    let unit = group * LANES + lane;
+    let unit = group * UNITS + lane % UNITS;
     let w = unitWeights(unit);
-    for (var i = 0u; i < params.length; i++) {
-      let n = chunk * params.length + i;
+    for (var i = 0u; i < params.length; i += PLACES) {
+      let n = chunk * params.length + i + lane / UNITS;
       putGates(unit, n, unitGates(w, lane, min(n, params.mp4 - 1u)));
     }
   }
