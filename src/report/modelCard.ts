@@ -53,7 +53,9 @@ export function modelCard(card: Card): string {
     ['adapter', facts.adapter || 'not noted'],
     [
       'source',
-      [`version ${facts.version}`, facts.commit && `commit ${facts.commit}`].filter(Boolean).join(', '),
+      facts.version
+        ? [`version ${facts.version}`, facts.commit && `commit ${facts.commit}`].filter(Boolean).join(', ')
+        : 'not noted',
     ],
     ['wall time', facts.seconds === undefined ? 'not noted' : formatSeconds(facts.seconds)],
   ];

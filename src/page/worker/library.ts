@@ -16,12 +16,15 @@ import { loadFile } from './load.ts';
 
 declare const __DEFAULT_WEIGHTS__: string;
 
-/** Addresses of the weights that the page was built with. */
-const SHIPPED = import.meta.glob<string>('../../../pretrained/*.safetensors', {
-  query: '?url',
-  import: 'default',
-  eager: true,
-});
+/** Addresses of the weights that the page was built with; not those that hold a theta_0 and so fit one network only. */
+const SHIPPED = import.meta.glob<string>(
+  ['../../../pretrained/*.safetensors', '!../../../pretrained/*few-shot*'],
+  {
+    query: '?url',
+    import: 'default',
+    eager: true,
+  },
+);
 
 /** A learned optimizer, ready to be put on a device. */
 export interface Ready {
