@@ -14,6 +14,7 @@ const reached = (page: Page, count: number) =>
   page.waitForFunction(
     (least) => Number(document.querySelector<HTMLElement>('.learn')?.dataset['iteration']) >= least,
     count,
+    { timeout: 90_000 },
   );
 
 describeInBrowser('the page', () => {
@@ -156,6 +157,17 @@ describeInBrowser('the page', () => {
     const { optimizer, training } = decodeWeights(readFileSync(await download.path()), 'saved');
     expect(optimizer).toMatchObject({ kind: 'l2l', hidden: 4 });
     expect(training.iteration).toBeLessThan(60);
+    expect(complaints).toEqual([]);
+  });
+
+  it('trains on few-shot characters, which are loaded when they are needed', async () => {
+    const settings = 'task=glyphs&optimizer=meta-lstm&hidden=2&tasks=2';
+    const { page, complaints } = await browsing().open(`#learn?${settings}`);
+    const loaded = page.waitForRequest(/glyphs-[^/]*\.bin$/);
+    await page.click('button.primary');
+    await loaded;
+    await reached(page, 1);
+    expect(await chartText(page)).toMatch(/Learned, now: from 1\.6\d* to \d/);
     expect(complaints).toEqual([]);
   });
 });

@@ -31,7 +31,7 @@ const TASK_DEFAULTS: Readonly<Record<TaskName, Numbers>> = {
   quadratic: { seed: 1, iterations: 400, hidden: 16, tasks: 32, unroll: 20, horizon: 100, rate: 0.005 },
   digits: { seed: 1, iterations: 400, hidden: 16, tasks: 1, unroll: 20, horizon: 100, rate: 0.007 },
   sine: { seed: 1, iterations: 1000, hidden: 16, tasks: 16, unroll: 5, horizon: 5, rate: 0.002 },
-  glyphs: { seed: 1, iterations: 1000, hidden: 8, tasks: 4, unroll: 5, horizon: 5, rate: 0.003 },
+  glyphs: { seed: 1, iterations: 1000, hidden: 8, tasks: 8, unroll: 5, horizon: 5, rate: 0.01 },
 };
 
 /** Whether a task is learned in a few steps from a few examples, and judged on others. */
@@ -93,6 +93,7 @@ export function trainInput(settings: LearnSettings): TrainInput {
     metaLearningRate: rate,
     clip: 1,
     ...(isFewShot(task) && { lossWeights: 'final' }),
+    ...(task === 'glyphs' && { finalMetaLearningRate: rate / 30 }),
     validation: { tasks: task === 'digits' ? 8 : 16, every },
   };
 }
