@@ -139,6 +139,7 @@ const task: GlyphsTask = {
     shots: 2,
     queries: 4,
     turned: false,
+    mirrored: false,
     distortion: 0,
     resolution: 7,
     layers: denseLayers([6], 'relu'),

@@ -10,6 +10,7 @@ import {
   type GlyphSet,
   type GlyphSplitName,
   glyphSplit,
+  mirrorGlyphs,
   poolGlyphs,
   turnGlyphs,
 } from '../src/host/data/glyphs.ts';
@@ -54,6 +55,28 @@ describe('glyphSplit', () => {
       }
     }
     expect(table.images).toHaveLength(image * AREA);
+  });
+
+  it('mirrored, has twice as many classes and images: left and right exchanged, twice of which changes nothing', () => {
+    const table = glyphSplit(set, 'validation');
+    const mirrored = mirrorGlyphs(table);
+    const count = table.images.length / AREA;
+    expect(mirrored).toMatchObject({ classes: 2 * table.classes, maxExamples: table.maxExamples, side: 28 });
+    expect(mirrored.images.subarray(0, table.images.length)).toEqual(table.images);
+    expect(mirrored.names.at(-1)).toBe(`${table.names.at(-1)}, mirrored`);
+    expect(mirrored.examples[table.examples.length]).toBe((table.examples[0] ?? 0) + count);
+    const last = 2 * count - 1;
+    for (const [y, x] of [
+      [3, 20],
+      [13, 9],
+    ] as const) {
+      expect(mirrored.images[last * AREA + y * 28 + (27 - x)]).toBe(
+        mirrored.images[(last - count) * AREA + y * 28 + x],
+      );
+    }
+    const twice = mirrorGlyphs(mirrored);
+    expect(twice.images.subarray(3 * table.images.length)).toEqual(table.images);
+    expect(turnGlyphs(mirrored).classes).toBe(8 * table.classes);
   });
 
   it('turned, has four times as many classes and images: quarter turns, four of which change nothing', () => {

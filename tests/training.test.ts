@@ -193,6 +193,41 @@ describe('meta-Adam', () => {
     }
   });
 
+  it('averages the weights over meta-steps and leaves the training as it is without', async () => {
+    const config = smallConfig({ iterations: 8, metaLearningRate: 0.1 });
+    const decay = 0.75;
+    const [plain, averaged] = [config, { ...config, weightAverage: decay }].map(
+      (settings) => new Trainer(context(), settings, undefined),
+    );
+    if (!plain || !averaged) throw new Error('there are no trainers');
+    try {
+      for (const trainer of [plain, averaged]) await trainer.prepare();
+      const first = await averaged.readState();
+      expect(bits(first.average ?? new Float32Array())).toEqual(bits(first.phi));
+      const expected = Float64Array.from(first.phi);
+      for (let n = 0; n < config.iterations; n++) {
+        expect(await averaged.submit(n).read()).toEqual(await plain.submit(n).read());
+        const { phi, average = new Float32Array() } = await averaged.readState();
+        // The plain mean of the first 4, after which the newest weights stay at a quarter.
+        const share = n < 4 ? 1 / (n + 1) : 0.25;
+        for (const [i, value] of phi.entries())
+          expected[i] = (1 - share) * (expected[i] ?? 0) + share * value;
+        // Each of up to 8 steps rounds at most three times, in numbers below 1.
+        for (const [i, value] of average.entries()) {
+          expect(Math.abs(value - (expected[i] ?? 0))).toBeLessThan(8 * 3 * 2 ** -24);
+        }
+      }
+      const { average, phi } = await averaged.readState();
+      expect(
+        Math.max(...(average ?? new Float32Array()).map((value, i) => Math.abs(value - (phi[i] ?? 0)))),
+      ).toBeGreaterThan(0.01);
+      expect((await plain.readState()).average).toBeUndefined();
+    } finally {
+      plain.destroy();
+      averaged.destroy();
+    }
+  });
+
   it('clips by the global norm: only the direction of a large gradient counts', async () => {
     const norms: number[] = [];
     const states: TrainerState[] = [];

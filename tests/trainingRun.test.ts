@@ -66,6 +66,10 @@ describe('a resumed run', () => {
     );
   });
 
+  it('is the uninterrupted one while the average of the weights is kept', async () => {
+    await expectSameEnd(smallConfig({ iterations: 12, metaLearningRate: 0.1, weightAverage: 0.7 }));
+  });
+
   it('is the uninterrupted one for learned gates, a learned theta_0 and second order', async () => {
     const optimizer = { kind: 'momentum-lstm', hidden: 3, theta0Parameters: 3 } as const;
     const config = smallConfig({ optimizer, secondDerivatives: true, iterations: 6, lossWeights: 'final' });

@@ -18,16 +18,20 @@ export async function loadTaskData(task: TaskConfig): Promise<TaskData | undefin
   }
 }
 
+/** What decides a task's data. */
+function dataKey(task: TaskConfig): string {
+  if (task.kind === 'images') return [task.kind, task.dataset, task.resolution].join();
+  if (task.kind !== 'glyphs') return task.kind;
+  return [task.kind, task.turned, task.mirrored, task.distortion, task.resolution].join();
+}
+
 /** Loads each task's data once. */
 export type DataOf = (task: TaskConfig) => Promise<TaskData | undefined>;
 
 export function dataLoader(): DataOf {
   const loaded = new Map<string, Promise<TaskData | undefined>>();
   return (task) => {
-    const key =
-      task.kind === 'images' || task.kind === 'glyphs'
-        ? [task.kind, 'dataset' in task ? task.dataset : task.turned, task.resolution].join()
-        : task.kind;
+    const key = dataKey(task);
     const known = loaded.get(key) ?? loadTaskData(task);
     loaded.set(key, known);
     return known;

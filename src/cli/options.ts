@@ -46,6 +46,10 @@ export const taskOptions = {
     type: 'boolean',
     describe: 'few-shot, glyphs: train on turned characters as other classes too (default yes; --no-turned)',
   },
+  mirrored: {
+    type: 'boolean',
+    describe: 'few-shot, glyphs: train on mirrored characters as other classes too (default no)',
+  },
   distortion: {
     ...numeric,
     describe:
@@ -181,6 +185,11 @@ export const trainOptions = {
   'final-learning-rate': {
     ...numeric,
     describe: 'to which it falls along half a cosine over all meta-steps (default: it stays as it is)',
+  },
+  'weight-average': {
+    ...numeric,
+    describe:
+      'decay of an exponential average of the weights, such as 0.98, which is validated and kept (default 0: none)',
   },
   clip: { ...numeric, describe: 'largest norm of the meta-gradient (default: no clipping, few-shot 0.25)' },
   'loss-weights': {

@@ -23,7 +23,8 @@ const SETTINGS_OF: Readonly<Record<TaskKind, Readonly<Record<string, string>>>> 
   images: { dataset: 'dataset', resolution: 'resolution', batch: 'batch', ...NETWORK },
   glyphs: {
     ...EPISODE,
-    ...{ ways: 'ways', turned: 'turned', distortion: 'distortion', resolution: 'resolution' },
+    ...{ ways: 'ways', turned: 'turned', mirrored: 'mirrored' },
+    ...{ distortion: 'distortion', resolution: 'resolution' },
     ...NETWORK,
   },
   surface: { function: 'function' },

@@ -83,6 +83,8 @@ export const glyphsTask = z.strictObject({
   queries: count(1000).default(15),
   /** Whether meta-training also has every character turned by 90, 180 and 270 degrees, as other classes. */
   turned: z.boolean().default(true),
+  /** Whether it also has every character, turned or not, with left and right exchanged, as other classes. */
+  mirrored: z.boolean().default(false),
   /** How strongly the images of meta-training and pre-training are distorted at random; 0: not at all. */
   distortion: between(0, 4).default(0),
   resolution: resolution.default(28),
@@ -154,6 +156,11 @@ export const trainSchema = z
     metaLearningRate: between(1e-12, 10).default(0.003),
     /** Given, the learning rate falls from the first to this one along half a cosine over all meta-steps. */
     finalMetaLearningRate: between(0, 10).optional(),
+    /**
+     * Decay of the exponential average of the weights over meta-steps: the average is validated and kept. 0 for none: the
+     * weights themselves.
+     */
+    weightAverage: z.number().min(0).lt(1).default(0),
     /** Global-norm clip of the meta-gradient; null for none. */
     clip: between(1e-6, 1e30).nullable().default(null),
     /** Weight of each loss of an unroll: all alike, the last only, or T + 1 numbers. */

@@ -195,35 +195,63 @@ export function poolGlyphs(table: GlyphTable, side: number): GlyphTable {
   return { ...table, side, images: Uint8Array.from(averagePool(set, side).pixels) };
 }
 
+/** A way to see an image: which pixel (y, x) of the image of that side is shown at (y, x). */
+type View = readonly [
+  suffix: string,
+  from: (y: number, x: number, side: number) => readonly [number, number],
+];
+
+const TURNS: readonly View[] = [
+  ['', (y, x) => [y, x]],
+  [', turned by 90°', (y, x, side) => [x, side - 1 - y]],
+  [', turned by 180°', (y, x, side) => [side - 1 - y, side - 1 - x]],
+  [', turned by 270°', (y, x, side) => [side - 1 - x, y]],
+];
+const MIRRORED: readonly View[] = [
+  ['', (y, x) => [y, x]],
+  [', mirrored', (y, x, side) => [y, side - 1 - x]],
+];
+
 /**
  * The same glyphs, and as classes of their own the same turned by a quarter, a half and three quarters: four times as
  * many classes to learn from, as few-shot learning on characters does since Santoro et al. 2016.
  */
 export function turnGlyphs(table: GlyphTable): GlyphTable {
+  return glyphViews(table, TURNS);
+}
+
+/** The same glyphs, and as classes of their own the same with left and right exchanged: twice as many classes. */
+export function mirrorGlyphs(table: GlyphTable): GlyphTable {
+  return glyphViews(table, MIRRORED);
+}
+
+/** The glyphs in several views, every view of a class a class of its own; the first view is the table itself. */
+function glyphViews(table: GlyphTable, views: readonly View[]): GlyphTable {
   const { side, classes, examples, images } = table;
   const area = side * side;
   const count = images.length / area;
-  const turned = new Uint8Array(4 * images.length);
-  turned.set(images);
-  for (let turn = 1; turn < 4; turn++) {
-    const from = (turn - 1) * images.length;
+  const seen = new Uint8Array(views.length * images.length);
+  for (const [view, [, from]] of views.entries()) {
+    const source = Array.from({ length: area }, (_, at) => {
+      const [y, x] = from(Math.floor(at / side), at % side, side);
+      return y * side + x;
+    });
     for (let at = 0; at < images.length; at++) {
-      const [image, y, x] = [Math.floor(at / area), Math.floor((at % area) / side), at % side];
-      turned[from + images.length + at] = turned[from + image * area + x * side + (side - 1 - y)] ?? 0;
+      const pixel = at % area;
+      seen[view * images.length + at] = images[at - pixel + (source[pixel] ?? 0)] ?? 0;
     }
   }
-  const names = ['', ', turned by 90°', ', turned by 180°', ', turned by 270°'];
   return {
     ...table,
-    classes: 4 * classes,
-    examples: Uint32Array.from({ length: 4 * examples.length }, (_, at) => {
+    classes: views.length * classes,
+    examples: Uint32Array.from({ length: views.length * examples.length }, (_, at) => {
       const example = examples[at % examples.length] ?? ABSENT_EXAMPLE;
-      const turn = Math.floor(at / examples.length);
-      return example === ABSENT_EXAMPLE ? ABSENT_EXAMPLE : example + turn * count;
+      const view = Math.floor(at / examples.length);
+      return example === ABSENT_EXAMPLE ? ABSENT_EXAMPLE : example + view * count;
     }),
-    counts: Uint32Array.from({ length: 4 * classes }, (_, at) => table.counts[at % classes] ?? 0),
-    images: turned,
-    names: names.flatMap((suffix) => table.names.map((name) => `${name}${suffix}`)),
+    counts: Uint32Array.from({ length: views.length * classes }, (_, at) => table.counts[at % classes] ?? 0),
+    images: seen,
+    names: views.flatMap(([suffix]) => table.names.map((name) => `${name}${suffix}`)),
   };
 }
 
@@ -310,20 +338,23 @@ export interface GlyphTableSettings {
   readonly resolution: number;
   /** Whether the training split has quarter turns as classes of their own. */
   readonly turned: boolean;
+  /** Whether it has the mirrored ones, turned or not, too. */
+  readonly mirrored: boolean;
   /** Of the training split's images; 0: not at all. */
   readonly distortion: number;
 }
 
-/** All splits as a task on glyphs has them: only what is trained on is turned and distorted. */
+/** All splits as a task on glyphs has them: only what is trained on is turned, mirrored and distorted. */
 export function glyphSplits(
   set: GlyphSet,
-  { resolution, turned, distortion: strength }: GlyphTableSettings,
+  { resolution, turned, mirrored, distortion: strength }: GlyphTableSettings,
 ): Readonly<Record<GlyphSplitName, GlyphTable>> {
   const table = (split: GlyphSplitName) => poolGlyphs(glyphSplit(set, split), resolution);
   const distortion = { strength, side: resolution };
   const train = strength > 0 ? { ...glyphSplit(set, 'train'), distortion } : table('train');
+  const turnedTrain = turned ? turnGlyphs(train) : train;
   return {
-    train: turned ? turnGlyphs(train) : train,
+    train: mirrored ? mirrorGlyphs(turnedTrain) : turnedTrain,
     validation: table('validation'),
     test: table('test'),
   };

@@ -57,12 +57,13 @@ const factsSchema = z.strictObject({
 
 export function encodeCheckpoint(checkpoint: Checkpoint): Uint8Array<ArrayBuffer> {
   const { iteration, state, best, skippedInRow, stage } = checkpoint;
-  const { phi, m, v, status, imitation } = state;
+  const { phi, average, m, v, status, imitation } = state;
   const tensors = new Map<string, SafeTensor>();
   const put = (name: string, data: Float32Array) =>
     tensors.set(name, { dtype: 'F32', shape: [data.length], data });
   for (const [name, data] of Object.entries({ phi, m, v, status })) put(name, data);
   for (const [name, data] of Object.entries(imitation ?? {})) put(`${IMITATION}${name}`, data);
+  if (average) put('average', average);
   if (best) put('best', best.phi);
   const bestFacts = best
     ? { iteration: best.iteration, score: Number.isFinite(best.score) ? best.score : null }
@@ -84,9 +85,10 @@ export function decodeCheckpoint(bytes: Uint8Array, source: string, phiLength: n
   const where = `${source}: metadata facts`;
   const facts = parseStoredConfig(factsSchema, parseJson(file.metadata['facts'], where), where);
   const imitates = file.tensors.has(`${IMITATION}m`);
+  const averaged = file.tensors.has('average');
   const averages = ['m', 'v', 'status'];
   const names = [
-    ...['phi', ...averages, ...(facts.best ? ['best'] : [])],
+    ...['phi', ...averages, ...(facts.best ? ['best'] : []), ...(averaged ? ['average'] : [])],
     ...(imitates ? averages.map((name) => `${IMITATION}${name}`) : []),
   ];
   const foreign = [...file.tensors.keys()].find((name) => !names.includes(name));
@@ -112,7 +114,10 @@ export function decodeCheckpoint(bytes: Uint8Array, source: string, phiLength: n
     iteration,
     skippedInRow,
     stage,
-    state: { phi: finite('phi'), ...adam(''), ...(imitates && { imitation: adam(IMITATION) }) },
+    state: {
+      ...{ phi: finite('phi'), average: averaged ? finite('average') : undefined },
+      ...{ ...adam(''), ...(imitates && { imitation: adam(IMITATION) }) },
+    },
     best: best
       ? { iteration: best.iteration, score: best.score ?? Number.POSITIVE_INFINITY, phi: finite('best') }
       : undefined,

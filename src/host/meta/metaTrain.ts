@@ -177,7 +177,7 @@ export class MetaTraining {
     best: Best | undefined,
     hooks: MetaTrainHooks,
   ): Promise<Best> {
-    const { phi } = await this.trainer.readState();
+    const { phi: last, average: phi = last } = await this.trainer.readState();
     const { summary, score } = await this.#score(phi, stage);
     const isBest = !best || score < best.score;
     hooks.onValidation?.({ iteration, summary, score, isBest, stage });

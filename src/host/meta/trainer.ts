@@ -17,6 +17,7 @@ import { pretrainedStart } from './pretrain.ts';
 import { createTasks, type TaskData } from './tasks.ts';
 import { trainingTasks } from './trainingTasks.ts';
 import { Unroll } from './unroll.ts';
+import { WeightAverage } from './weightAverage.ts';
 
 /** What one meta-step reports. */
 export interface MetaStep {
@@ -38,6 +39,8 @@ export interface MetaStep {
 /** Everything that meta-training carries from one episode to the next. */
 export interface TrainerState extends MetaAdamState {
   readonly phi: Float32Array;
+  /** The average of phi over meta-steps, where one is kept. */
+  readonly average?: Float32Array | undefined;
   /** Of the meta-steps that imitate, where there are any. */
   readonly imitation?: MetaAdamState | undefined;
 }
@@ -73,6 +76,7 @@ export class Trainer {
   readonly #data: TaskData | undefined;
   readonly #pool: PlanPool;
   readonly #rate: Tensor;
+  readonly #average: WeightAverage | undefined;
   /** Absent where nothing goes backward. */
   readonly #unroll: Unroll | undefined;
   readonly #pes: Pes | undefined;
@@ -98,6 +102,9 @@ export class Trainer {
     this.optimizer = optimizer;
     const gradient = this.#pool.tensor('meta-gradient', optimizer.phi.shape);
     this.#rate = this.#pool.tensor('meta-learning rate', [1]);
+    const { weightAverage } = config;
+    if (weightAverage > 0)
+      this.#average = new WeightAverage(context, this.#pool, optimizer.phi, weightAverage);
     const create = trainingTasks(this.#pool, config, createOptimizee(this.#pool));
     const pool = this.#pool;
     const adam = (label: string, losses: Tensor) => {
@@ -148,6 +155,7 @@ export class Trainer {
     await Promise.all([
       this.#unroll?.prepare(),
       this.#pes?.prepare(),
+      this.#average?.prepare(),
       ...this.#kinds.map(({ adam }) => adam.prepare()),
     ]);
     for (const kind of this.#kinds) kind.ring = new ReadbackRing(this.#context, reported(kind), STAGING);
@@ -156,9 +164,11 @@ export class Trainer {
     if (!state) {
       if (this.#config.start === 'pre-trained') await this.#pretrain(onPretraining);
       else this.#drawTheta0();
+      this.#average?.restart();
       return;
     }
     this.#main.adam.write(state);
+    if (this.#average && state.average) writeTensor(this.#context, this.#average.average, state.average);
     if (state.imitation) this.#imitation?.adam.write(state.imitation);
   }
 
@@ -205,9 +215,11 @@ export class Trainer {
     const stepsBefore = part * unroll;
     kind.setTasks(iteration, episode, stepsBefore);
     writeTensor(this.#context, this.#rate, Float32Array.of(metaLearningRateAt(this.#config, iteration)));
+    this.#average?.setIteration(iteration);
     const pending = submit(this.#context, (encoder) => {
       kind.encode(encoder, part === 0 ? 'reset' : 'carry');
       kind.adam.encode(encoder);
+      this.#average?.encode(encoder);
       return ring.record(encoder);
     });
     return { read: () => this.#read(kind, pending, iteration, stepsBefore) };
@@ -229,20 +241,23 @@ export class Trainer {
 
   /** Reads the state that a later run needs to go on from here, at the end of an episode. */
   async readState(): Promise<TrainerState> {
-    const tensors = [this.optimizer.phi, ...this.#kinds.flatMap(({ adam }) => adam.state)];
+    const averages = this.#average ? [this.#average.average] : [];
+    const tensors = [this.optimizer.phi, ...this.#kinds.flatMap(({ adam }) => adam.state), ...averages];
     const [phi = new Float32Array(), ...rest] = await readTensors(this.#context, tensors);
+    const average = this.#average && rest.pop();
     const stateAt = (first: number): MetaAdamState => {
       const [m, v, status] = rest.slice(first, first + 3);
       if (!m || !v || !status) throw new RangeError('a part of the state was not read');
       return { m, v, status };
     };
-    return { phi, ...stateAt(0), ...(this.#imitation && { imitation: stateAt(3) }) };
+    return { phi, average, ...stateAt(0), ...(this.#imitation && { imitation: stateAt(3) }) };
   }
 
   /** Goes on from other weights, meta-Adam as fresh: its averages belong to the weights before. */
   async restart(phi: Float32Array): Promise<void> {
     const { status, imitation } = await this.readState();
     writeTensor(this.#context, this.optimizer.phi, phi);
+    this.#average?.restart();
     this.#main.adam.restart(status[3] ?? 0);
     this.#imitation?.adam.restart(imitation?.status[3] ?? 0);
   }

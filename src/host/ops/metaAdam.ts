@@ -1,4 +1,5 @@
 import oneMinusPowerCode from '../../shaders/lib/oneMinusPower.wgsl?raw';
+import averageCode from '../../shaders/metaAdam/average.wgsl?raw';
 import blockNormsCode from '../../shaders/metaAdam/blockNorms.wgsl?raw';
 import prepareCode from '../../shaders/metaAdam/prepare.wgsl?raw';
 import updateCode from '../../shaders/metaAdam/update.wgsl?raw';
@@ -33,6 +34,13 @@ export const metaAdamBlockNormsKernel: Kernel = {
   name: 'metaAdam/blockNorms',
   code: blockNormsCode,
   tensors: { blocks: 'read', gradient: 'read', norms: 'readWrite' },
+  params: { count: 'u32' },
+};
+
+export const weightAverageKernel: Kernel = {
+  name: 'metaAdam/average',
+  code: averageCode,
+  tensors: { share: 'read', phi: 'read', average: 'readWrite' },
   params: { count: 'u32' },
 };
 
@@ -86,4 +94,13 @@ export function recordBlockNorms(
 ): void {
   const count = tensors.norms.length;
   program.run(metaAdamBlockNormsKernel, { tensors, params: { count }, workgroups: [count] });
+}
+
+/** average [P] += share [1] (phi [P] - average). */
+export function recordWeightAverage(
+  program: Program,
+  tensors: { readonly share: Tensor; readonly phi: Tensor; readonly average: Tensor },
+): void {
+  const count = tensors.phi.length / 4;
+  program.run(weightAverageKernel, { tensors, params: { count }, workgroups: [groupsOf64(count)] });
 }
