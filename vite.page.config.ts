@@ -3,6 +3,7 @@ import { defineConfig, type Plugin } from 'vite';
 import type { ImageSet } from './src/host/data/images.ts';
 import { encodeImageSplits } from './src/host/io/imageSplits.ts';
 import { loadMnist } from './src/node/datasets.ts';
+import { denseShader } from './tools/denseShader.ts';
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
 const shipped = JSON.parse(readFileSync('pretrained/index.json', 'utf8')) as { default: string };
@@ -61,7 +62,7 @@ const contentSecurityPolicy: Plugin = {
   ],
 };
 
-/** Kernels without their comments, line by line: the page's size is what a phone has to load. */
+/** Kernels without comments and needless blanks: the page's size is what a phone has to load. */
 const bareKernels: Plugin = {
   name: 'bare-kernels',
   apply: 'build',
@@ -69,9 +70,10 @@ const bareKernels: Plugin = {
   load(id) {
     const [path = '', query] = id.split('?');
     if (!path.endsWith('.wgsl') || query !== 'raw') return undefined;
-    const lines = readFileSync(path, 'utf8').split('\n');
-    const bare = lines.map((line) => line.replace(/\/\/.*$/, '').trim()).join('\n');
-    return { code: `export default ${JSON.stringify(bare)};`, moduleType: 'js' };
+    return {
+      code: `export default ${JSON.stringify(denseShader(readFileSync(path, 'utf8')))};`,
+      moduleType: 'js',
+    };
   },
 };
 

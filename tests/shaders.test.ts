@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
-import { disagreements, readShader } from './support/wgsl.ts';
+import { denseShader } from '../tools/denseShader.ts';
+import { disagreements, readShader, tokens } from './support/wgsl.ts';
 
 const texts = import.meta.glob<string>('../src/shaders/**/*.wgsl', {
   query: '?raw',
@@ -51,6 +52,18 @@ describe('shaders and their wrappers', () => {
     expect(workgroup).toBe(/^\/\/ Grid:.* in workgroups of 8;/m.test(text) ? '8' : '64');
     const perThread = /@builtin\(global_invocation_id\)/.test(text);
     if (perThread) expect(text).toMatch(/if \([^{]*>=? params\.\w+[^{]*\) \{ return; \}/);
+  });
+
+  it.each([...shaders])('%s has the same tokens in the page, and fewer characters', (_, text) => {
+    const dense = denseShader(text);
+    expect(tokens(dense)).toEqual(tokens(text));
+    expect(dense.length).toBeLessThan(text.length);
+  });
+
+  it('tokens that have grown together are seen', () => {
+    expect(tokens('a = b - -c; // d')).toEqual(['a', '=', 'b', '-', '-', 'c', ';']);
+    expect(tokens('a=b--c;')).not.toEqual(tokens('a = b - -c;'));
+    expect(tokens('a<b, c>=d')).toEqual(['a', '<', 'b', ',', 'c', '>=', 'd']);
   });
 
   it('kernels have names of their own and code from a file', () => {

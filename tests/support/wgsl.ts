@@ -87,3 +87,10 @@ export function disagreements(kernel: Kernel): string[] {
   );
   return found;
 }
+
+/** The tokens of a shader, comments and blanks left out; of operators always the longest. */
+export function tokens(text: string): string[] {
+  const code = text.replace(/\/\/.*$/gm, '');
+  const operators = /<<=|>>=|&&|\|\||<<|>>|[-+*/%&|^!=<>]=|--|\+\+|->|[^\s\w]/;
+  return code.match(new RegExp(`[\\w.]*\\w[\\w.]*|${operators.source}`, 'g')) ?? [];
+}
