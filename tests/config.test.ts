@@ -48,6 +48,7 @@ describe('defaults', () => {
       randomScaling: 0,
       coordinateSample: 1,
       start: 'drawn',
+      weightAverage: 0,
     });
     expect(parse({ task: { kind: 'images' } }).task).toEqual({
       kind: 'images',
@@ -115,6 +116,7 @@ describe('settings that are wrong', () => {
     ],
     [{ finalMetaLearningRate: -1 }, 'finalMetaLearningRate is -1, but must be at least 0'],
     [{ metaLearningRate: 0 }, 'metaLearningRate is 0, but must be at least 1e-12'],
+    [{ weightAverage: 1 }, 'weightAverage is 1, but must be at most 0.99999'],
     [{ clip: -3 }, 'clip is -3, but must be at least 0.000001'],
     [
       { lossWeights: 'last' },

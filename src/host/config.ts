@@ -160,7 +160,7 @@ export const trainSchema = z
      * Decay of the exponential average of the weights over meta-steps: the average is validated and kept. 0 for none: the
      * weights themselves.
      */
-    weightAverage: z.number().min(0).lt(1).default(0),
+    weightAverage: between(0, 0.99999).default(0),
     /** Global-norm clip of the meta-gradient; null for none. */
     clip: between(1e-6, 1e30).nullable().default(null),
     /** Weight of each loss of an unroll: all alike, the last only, or T + 1 numbers. */
