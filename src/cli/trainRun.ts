@@ -100,7 +100,7 @@ export async function trainRun(
           progress.update((step.iteration + 1) / config.iterations, text);
         },
         onValidation({ iteration, summary, score, isBest, stage }) {
-          const { finalMean, sumMean } = summary;
+          const { finalMean, sumMean, accuracy } = summary;
           // A validation belongs to the step before it, so that resuming keeps or drops both.
           const at = Math.max(0, iteration - 1);
           folder.appendLog({
@@ -111,12 +111,14 @@ export async function trainRun(
             sumMean,
             score,
             isBest,
+            ...(accuracy && { accuracy: accuracy.final, accuracyInterval: accuracy.interval }),
             ...staged(stage),
           });
-          validationText = ` | validation ${score.toPrecision(3)}${isBest ? ' (best)' : ''}`;
+          const right = accuracy ? `, ${(100 * accuracy.final).toFixed(1)} % right` : '';
+          validationText = ` | validation ${score.toPrecision(3)}${right}${isBest ? ' (best)' : ''}`;
           if (!process.stderr.isTTY) {
             output.say(
-              `  after ${iteration} meta-iterations: validation loss ${score.toPrecision(4)}${isBest ? ', the best so far' : ''}`,
+              `  after ${iteration} meta-iterations: validation loss ${score.toPrecision(4)}${right}${isBest ? ', the best so far' : ''}`,
             );
           }
         },
