@@ -10,7 +10,7 @@ export const coordinateOutputForwardKernel: Kernel = {
   name: 'coordinateOutput/forward',
   code: forwardCode,
   tensors: { weights: 'uniform', h: 'read', theta: 'read', next: 'readWrite' },
-  params: { mp4: 'u32', scale: 'f32' },
+  params: { mp4: 'u32', hidden: 'u32', scale: 'f32' },
 };
 
 export const coordinateOutputBackwardKernel: Kernel = {
@@ -46,7 +46,7 @@ export function recordCoordinateOutput(
 ): void {
   program.run(coordinateOutputForwardKernel, {
     tensors,
-    params: { mp4, scale },
+    params: { mp4, hidden, scale },
     constants: { HIDDEN: hidden },
     workgroups: [groupsOf64(mp4)],
   });

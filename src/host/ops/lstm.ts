@@ -108,8 +108,7 @@ export function recordLstmForward(
   sizes: LstmSizes,
 ): void {
   if (lstmVariant(program.context) === 'subgroups' && lanesHoldUnits(sizes)) {
-    const weights = weightsOf(tensors.weights, sizes, { first: 0, units: sizes.hidden });
-    program.run(lstmForwardSubgroupsKernel, { tensors: { ...tensors, weights }, ...unitWalk(sizes) });
+    program.run(lstmForwardSubgroupsKernel, { tensors, ...unitWalk(sizes) });
     return;
   }
   for (const range of unitRanges(sizes)) {
@@ -165,9 +164,7 @@ export function recordLstmBackward(
   const { partials, dx, ...ofGates } = tensors;
   const { weights, x, hPrev, dh, dGates } = ofGates;
   if (lstmVariant(program.context) === 'subgroups' && lanesHoldUnits(sizes)) {
-    const all = weightsOf(weights, sizes, { first: 0, units: sizes.hidden });
-    const walk = backwardWalk(sizes, numbers);
-    program.run(lstmBackwardSubgroupsKernel, { tensors: { ...tensors, weights: all }, ...walk });
+    program.run(lstmBackwardSubgroupsKernel, { tensors, ...backwardWalk(sizes, numbers) });
     return;
   }
   recordLstmBackwardGates(program, ofGates, sizes);

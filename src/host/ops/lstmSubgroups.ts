@@ -25,7 +25,7 @@ const UNITS = 4;
 const WALK = 128;
 
 /** vec4f of coordinates in a chunk at least, where a subgroup makes a whole step back for each of them. */
-const LEAST_CHUNK = 24;
+const LEAST_CHUNK = 40;
 const MOST_CHUNKS = 32;
 
 /** Shorter walks give at least as many subgroups, if there are coordinates enough: four workgroups. */
@@ -40,7 +40,7 @@ export const lstmForwardSubgroupsKernel: Kernel = {
   libraries: [cellCode, texelsCode, unitsCode],
   enables: ['subgroups'],
   tensors: {
-    weights: 'uniform',
+    weights: 'texels',
     x: 'texels',
     hPrev: 'texels',
     cPrev: 'read',
@@ -57,7 +57,7 @@ export const lstmBackwardSubgroupsKernel: Kernel = {
   libraries: [cellCode, texelsCode, unitsCode],
   enables: ['subgroups'],
   tensors: {
-    weights: 'uniform',
+    weights: 'texels',
     x: 'texels',
     hPrev: 'texels',
     cPrev: 'read',
@@ -116,6 +116,7 @@ export interface LstmBackwardNumbers {
 }
 
 type Walk = Pick<Dispatch, 'params' | 'constants' | 'workgroups'>;
+type UnitSizes = Omit<LstmSizes, 'window'>;
 
 /** vec4f in each of `parts` parts of a row, an even number. */
 function evenLength(mp4: number, parts: number): number {
@@ -126,13 +127,13 @@ function evenLength(mp4: number, parts: number): number {
  * Params, constants and workgroups of the forward kernel. Sizes are constants, so layers of different
  * sizes have pipelines of their own.
  */
-export function unitWalk({ inputs, hidden, mp4, window }: LstmSizes): Walk {
+export function unitWalk({ inputs, hidden, mp4 }: UnitSizes): Walk {
   const unitGroups = Math.ceil(hidden / UNITS);
   const most = Math.min(WALK, Math.ceil((mp4 * unitGroups) / LEAST_SUBGROUPS));
   const length = evenLength(mp4, Math.ceil(mp4 / most));
   return {
     params: { mp4, length },
-    constants: { INPUTS: inputs, HIDDEN: hidden, WEIGHTS: window },
+    constants: { INPUTS: inputs, HIDDEN: hidden },
     workgroups: [groupsOf64(LANES * unitGroups * Math.ceil(mp4 / length))],
   };
 }
@@ -143,7 +144,7 @@ export function subgroupChunks(mp4: number): number {
 }
 
 /** Params, constants and workgroups of lstm/backwardSubgroups. */
-export function backwardWalk({ inputs, hidden, mp4, window }: LstmSizes, numbers: LstmBackwardNumbers): Walk {
+export function backwardWalk({ inputs, hidden, mp4 }: UnitSizes, numbers: LstmBackwardNumbers): Walk {
   const { chunks, accumulate, x, hPrev } = numbers;
   const first = x === 'none' ? inputs : 0;
   const end = hPrev ? inputs + hidden : inputs;
@@ -157,7 +158,7 @@ export function backwardWalk({ inputs, hidden, mp4, window }: LstmSizes, numbers
       rows: end - first,
       addToX: x === 'add' ? 1 : 0,
     },
-    constants: { INPUTS: inputs, HIDDEN: hidden, WEIGHTS: window },
+    constants: { INPUTS: inputs, HIDDEN: hidden },
     workgroups: [chunks],
   };
 }

@@ -84,7 +84,7 @@ async function createLayer(device: GpuContext, variant: LstmVariant): Promise<La
   const [dh, dc, dGates] = [rows('dh', hidden), rows('dc', hidden), rows('dGates', 4 * hidden)];
   const dx = rows('dx', inputs);
   const partials = pool.tensor('partials', [size * chunks]);
-  for (const tensor of [x, hPrev]) planLstmTexels(pool, [tensor], 1);
+  for (const tensor of [weights, x, hPrev]) planLstmTexels(pool, [tensor], 1);
   await pool.allocate();
   const program = new Program(context, `LSTM kernels, ${variant}`);
   recordLstmForward(program, { weights, x, hPrev, cPrev, h, c }, sizes);

@@ -58,7 +58,7 @@ export function chooseLstmVariant(context: GpuContext, variant: LstmVariant): vo
 }
 
 /**
- * Gives the slots of a ring of inputs or states the texels from which the subgroup kernels read them; the plain kernels read
+ * Gives weights, or the slots of a ring of inputs or states, the texels from which the subgroup kernels read them; the plain kernels read
  * the tensors. `alive` slots in a row are read at the same step.
  */
 export function planLstmTexels(pool: TensorPool, ring: readonly Tensor[], alive: 1 | 2): void {

@@ -106,6 +106,7 @@ export function bindStack(
   // A layer's h is read as what its next step starts from and, one slot further, as the input of the layer above.
   for (const [layer, { h }] of states.entries()) planLstmTexels(pool, h, layer < layers.length - 1 ? 2 : 1);
   const weights = layers.map((block) => phi.view(block.name, block.offset, [phi.length - block.offset]));
+  for (const of of weights) planLstmTexels(pool, [of], 1);
   const below = (layer: number, step: number, x: Tensor) =>
     layer === 0 ? x : pick(pick(states, layer - 1).h, step + 1);
   const widest = Math.max(0, ...layers.map(({ hidden }) => hidden));

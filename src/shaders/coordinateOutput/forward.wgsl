@@ -4,7 +4,7 @@
 // Writes: next =
 // Grid: x over mp4 in workgroups of 64.
 
-struct Params { mp4: u32, scale: f32 }
+struct Params { mp4: u32, hidden: u32, scale: f32 }
 
 @group(0) @binding(0) var<uniform> weights: array<vec4f, HIDDEN / 4 + 1>;
 @group(0) @binding(1) var<storage, read> h: array<vec4f>;
@@ -16,8 +16,13 @@ struct Params { mp4: u32, scale: f32 }
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.mp4) { return; }
   var output = vec4f(weights[HIDDEN / 4u][HIDDEN % 4u]);
-  for (var j = 0u; j < HIDDEN; j++) {
-    output += weights[j / 4u][j % 4u] * h[j * params.mp4 + id.x];
+  for (var j = 0u; j < params.hidden; j += 4u) {
+    let w = weights[j / 4u];
+    let at = j * params.mp4 + id.x;
+    output += w.x * h[at];
+    if (j + 1u < params.hidden) { output += w.y * h[at + params.mp4]; }
+    if (j + 2u < params.hidden) { output += w.z * h[at + 2u * params.mp4]; }
+    if (j + 3u < params.hidden) { output += w.w * h[at + 3u * params.mp4]; }
   }
   next[id.x] = theta[id.x] + params.scale * output;
 }

@@ -35,10 +35,11 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     sum[3] += inputRow(input + r, i + 3u) * d;
   }
   let base = id.y * params.stride + params.offset + i * params.outputs + o;
-  for (var p = 0u; p < 4u; p++) {
-    if (i + p > params.inputs) { break; }
-    for (var q = 0u; q < 4u; q++) {
-      if (o + q < params.outputs) { gradient[base + p * params.outputs + q] = sum[p][q]; }
-    }
+  // One place that stores, its number of passes unknown to the compiler: sixteen take long to compile on lavapipe.
+  let columns = min(4u, params.outputs - o);
+  for (var e = 0u; e < columns * min(4u, params.inputs + 1u - i); e++) {
+    let p = e / columns;
+    let q = e % columns;
+    gradient[base + p * params.outputs + q] = sum[p][q];
   }
 }

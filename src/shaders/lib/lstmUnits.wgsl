@@ -2,9 +2,9 @@
 // the coordinates, shared by lstm/forwardSubgroups and lstm/backwardSubgroups: z as in lib/lstmGates.wgsl, bit for bit.
 // A lane keeps its unit's weights in registers; one load brings 4 rows of inputs at both places, a row a lane, and subgroupShuffle
 // hands them round. Nothing but the place is carried from one pass of the loop to the next.
-// Needs lib/lstmCell.wgsl and lib/texels.wgsl. The including file declares: const INPUTS and HIDDEN (sizes, 1 to 24), WEIGHTS (vec4f in the
-// weights' binding); `weights` [HIDDEN, INPUTS + HIDDEN + 1]; `x` [INPUTS, mp4] and `hPrev` [HIDDEN, mp4]; `params`
-// with mp4. All of it is vec4f, x and hPrev as texels. Invocation i of a workgroup must be lane i % 8.
+// Needs lib/lstmCell.wgsl and lib/texels.wgsl. The including file declares: const INPUTS and HIDDEN (sizes, 1 to 24);
+// `weights` [HIDDEN, INPUTS + HIDDEN + 1]; `x` [INPUTS, mp4] and `hPrev` [HIDDEN, mp4]; `params` with mp4. The three are
+// texels, a vec4f each. Invocation i of a workgroup must be lane i % 8.
 // Source: torch.nn.LSTMCell.
 
 const LANES = 8u;
@@ -19,6 +19,8 @@ fn fourOf(rows: u32, first: u32) -> u32 {
   return clamp(rows, first, first + 4u) - first;
 }
 
+fn weightAt(i: u32) -> vec4f { return textureLoad(weights, texel(i)); }
+
 // Weights of four inputs of one unit, one component a gate.
 struct Four { w0: vec4f, w1: vec4f, w2: vec4f, w3: vec4f }
 
@@ -28,10 +30,10 @@ struct UnitWeights { x: Weights, h: Weights, bias: mat4x4f }
 
 fn fourWeights(at: u32, count: u32) -> Four {
   var f = Four();
-  if (count > 0u) { f.w0 = weights[at]; }
-  if (count > 1u) { f.w1 = weights[at + 1u]; }
-  if (count > 2u) { f.w2 = weights[at + 2u]; }
-  if (count > 3u) { f.w3 = weights[at + 3u]; }
+  if (count > 0u) { f.w0 = weightAt(at); }
+  if (count > 1u) { f.w1 = weightAt(at + 1u); }
+  if (count > 2u) { f.w2 = weightAt(at + 2u); }
+  if (count > 3u) { f.w3 = weightAt(at + 3u); }
   return f;
 }
 
@@ -46,7 +48,7 @@ fn allWeights(at: u32, rows: u32) -> Weights {
 fn unitWeights(unit: u32) -> UnitWeights {
   let x = min(unit, HIDDEN - 1u) * ROW;
   let h = x + INPUTS;
-  return UnitWeights(allWeights(x, INPUTS), allWeights(h, HIDDEN), spread(weights[h + HIDDEN]));
+  return UnitWeights(allWeights(x, INPUTS), allWeights(h, HIDDEN), spread(weightAt(h + HIDDEN)));
 }
 
 // Adds what four rows contribute; lanes k and k + 4 hold row k, each at its own place.

@@ -7,7 +7,7 @@
 
 struct Params { mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32, rows: u32, addToX: u32 }
 
-@group(0) @binding(0) var<uniform> weights: array<vec4f, WEIGHTS>;
+@group(0) @binding(0) var weights: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var hPrev: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read> cPrev: array<vec4f>;
@@ -180,9 +180,9 @@ fn inputs(tile: u32, lane: u32, n: u32, inside: bool) {
   var a12 = vec4f(0.0); var a13 = vec4f(0.0); var a14 = vec4f(0.0); var a15 = vec4f(0.0);
   var a16 = vec4f(0.0); var a17 = vec4f(0.0); var a18 = vec4f(0.0); var a19 = vec4f(0.0);
   for (var u = 0u; u < HIDDEN; u++) {
-    let w0 = weights[u * ROW + k0];
-    let w1 = weights[u * ROW + k1];
-    let w2 = weights[u * ROW + k2];
+    let w0 = weightAt(u * ROW + k0);
+    let w1 = weightAt(u * ROW + k1);
+    let w2 = weightAt(u * ROW + k2);
     let d = gatesOf(u, n);
     a0 += d * subgroupBroadcast(w0, 0u);
     a1 += d * subgroupBroadcast(w0, 1u);

@@ -6,7 +6,7 @@
 
 struct Params { mp4: u32, length: u32 }
 
-@group(0) @binding(0) var<uniform> weights: array<vec4f, WEIGHTS>;
+@group(0) @binding(0) var weights: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(2) var hPrev: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(3) var<storage, read> cPrev: array<vec4f>;

@@ -111,9 +111,10 @@ function planTensors(
   const stateSlots = training ? steps + 1 : 2;
   const u = features > 0 ? ring('u', inputs, training ? steps : 1) : [];
   const h = controller ? ring('controller h', controller.hidden, stateSlots) : [];
-  if (controller) for (const read of [u, h]) planLstmTexels(pool, read, 1);
+  const weights = phi.view('shared weights', 0, [layout.sharedLength]);
+  if (controller) for (const read of [[weights], u, h]) planLstmTexels(pool, read, 1);
   return {
-    weights: phi,
+    weights,
     gateWeights: phi.view('gates', gateBlock.offset, [gateBlock.length]),
     u,
     h,
