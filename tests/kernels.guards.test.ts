@@ -139,7 +139,7 @@ const cases: readonly Case[] = [
   { kernel: minibatchKernel, params: { rows: 5, images: 9, stream: 1, step: 0 }, written: { indices: 5 } },
   {
     kernel: reduceRowsKernel,
-    params: { tasks: 5, count: 2, slot: 0, square: 0, scale: 1 },
+    params: { tasks: 5, count: 2, slot: 0, scale: 1 },
     written: { target_: 5 },
   },
   { kernel: reducePartialsKernel, params: { count: 5, chunks: 2 }, written: { target_: 20 } },

@@ -96,7 +96,7 @@ describe('softmaxCrossEntropy', () => {
 });
 
 describe('quadratic', () => {
-  /** tasks * dimension: 1, 63, 64, 65, 131. */
+  /** tasks * dimension: 1, 63, 64, 65, 131; dimensions beyond a workgroup. */
   const shapes = [
     { tasks: 1, dimension: 1 },
     { tasks: 9, dimension: 7 },
@@ -104,6 +104,7 @@ describe('quadratic', () => {
     { tasks: 5, dimension: 13 },
     { tasks: 131, dimension: 1 },
     { tasks: 3, dimension: 10 },
+    { tasks: 2, dimension: 67 },
   ];
 
   /** Residuals and gradients of all tasks, [tasks, D] each. */
@@ -120,34 +121,53 @@ describe('quadratic', () => {
     };
   }
 
-  it.each(shapes)('$tasks tasks of $dimension: residual and gradient', async ({ tasks, dimension: D }) => {
-    const data = {
-      W: randomValues(tasks * D * D, 6),
-      y: randomValues(tasks * D, 7),
-      v: randomValues(tasks * D, 8),
-      residual: unwritten(tasks * D),
-      gradient: unwritten(tasks * D),
-    };
-    const read = await runKernels(gpu(), data, (program, { W, y, v, residual, gradient: target }) => {
-      recordQuadraticForward(program, { W, y, v, residual }, D);
-      recordQuadraticBackward(program, { W, residual, gradient: target }, D);
-    });
-    const expected = reference(tasks, D, data.W, data.y, data.v);
-    const scale = reference(
-      tasks,
-      D,
-      magnitudes(data.W),
-      magnitudes(data.y).map((y) => -y),
-      magnitudes(data.v),
-    );
-    expectClose(read.residual, expected.residual, sumOf(D + 1, scale.residual), 'residual');
-    expectClose(read.gradient, expected.gradient, sumOf(2 * D + 1, scale.gradient), 'gradient');
-    // <residual, W v> = <W^T residual, v>; W v is the residual with y added back.
-    const Wv = read.residual.map((value, i) => value + at(data.y, i));
-    const sizes = [inner(scale.residual, scale.residual)];
-    const halved = inner(read.gradient, data.v) / 2;
-    expectClose([inner(read.residual, Wv)], [halved], sumOf(2 * D + 1, sizes), '<r, W v>');
-  });
+  it.each(shapes)(
+    '$tasks tasks of $dimension: residual, loss and gradient',
+    async ({ tasks, dimension: D }) => {
+      const data = {
+        W: randomValues(tasks * D * D, 6),
+        y: randomValues(tasks * D, 7),
+        v: randomValues(tasks * D, 8),
+        residual: unwritten(tasks * D),
+        losses: unwritten(3 * tasks),
+        untouched: unwritten(tasks * D),
+        gradient: unwritten(tasks * D),
+        apart: unwritten(tasks * D),
+      };
+      const read = await runKernels(gpu(), data, (program, tensors) => {
+        const { untouched, apart, ...of } = tensors;
+        const { W, residual } = of;
+        const without = { slot: 2, withGradient: false };
+        recordQuadraticForward(program, { ...of, gradient: untouched }, D, without);
+        recordQuadraticForward(program, of, D, { slot: 1, withGradient: true });
+        recordQuadraticBackward(program, { W, residual, gradient: apart }, D);
+      });
+      expect(read.untouched).toEqual(data.untouched);
+      expect(read.gradient).toEqual(read.apart);
+      expect(read.losses.subarray(0, tasks)).toEqual(data.losses.subarray(0, tasks));
+      expect(read.losses.subarray(tasks, 2 * tasks)).toEqual(read.losses.subarray(2 * tasks));
+      const expected = reference(tasks, D, data.W, data.y, data.v);
+      const scale = reference(
+        tasks,
+        D,
+        magnitudes(data.W),
+        magnitudes(data.y).map((y) => -y),
+        magnitudes(data.v),
+      );
+      expectClose(read.residual, expected.residual, sumOf(D + 1, scale.residual), 'residual');
+      expectClose(read.gradient, expected.gradient, sumOf(2 * D + 1, scale.gradient), 'gradient');
+      const squares = Float64Array.from({ length: tasks }, (_, task) => {
+        const own = read.residual.subarray(task * D, (task + 1) * D);
+        return inner(own, own);
+      });
+      expectClose(read.losses.subarray(tasks, 2 * tasks), squares, sumOf(D, squares), 'losses');
+      // <residual, W v> = <W^T residual, v>; W v is the residual with y added back.
+      const Wv = read.residual.map((value, i) => value + at(data.y, i));
+      const sizes = [inner(scale.residual, scale.residual)];
+      const halved = inner(read.gradient, data.v) / 2;
+      expectClose([inner(read.residual, Wv)], [halved], sumOf(2 * D + 1, sizes), '<r, W v>');
+    },
+  );
 
   it('NaN in one task stays in that task', async () => {
     const data = {
@@ -155,12 +175,16 @@ describe('quadratic', () => {
       y: randomValues(4, 2),
       v: randomValues(4, 3),
       residual: unwritten(4),
+      losses: unwritten(2),
+      gradient: unwritten(4),
     };
     data.v[3] = Number.NaN;
-    const { residual } = await runKernels(gpu(), data, (program, tensors) =>
-      recordQuadraticForward(program, tensors, 2),
+    const { residual, losses, gradient } = await runKernels(gpu(), data, (program, tensors) =>
+      recordQuadraticForward(program, tensors, 2, { slot: 0, withGradient: true }),
     );
     expect(Array.from(residual, Number.isNaN)).toEqual([false, false, true, true]);
+    expect(Array.from(gradient, Number.isNaN)).toEqual([false, false, true, true]);
+    expect(Array.from(losses, Number.isNaN)).toEqual([false, true]);
   });
 });
 

@@ -236,8 +236,13 @@ export class Unroll {
       const gradient = this.#slot(this.#gradients, t);
       this.#recordPath(program, t, theta);
       optimizee.recordSample(program, t);
-      optimizee.recordLoss(program, theta, losses, t);
-      if (t < steps || this.#backward) optimizee.recordGradient(program, theta, gradient);
+      const wanted = t < steps || this.#backward !== undefined;
+      if (wanted && optimizee.recordLossAndGradient) {
+        optimizee.recordLossAndGradient(program, theta, { losses, gradient }, t);
+      } else {
+        optimizee.recordLoss(program, theta, losses, t);
+        if (wanted) optimizee.recordGradient(program, theta, gradient);
+      }
       this.#sample?.recordGradient(program, t, gradient);
       if (this.query && t >= this.#firstMeasured) optimizee.query?.record(program, theta, this.query, t);
       if (t < steps) {

@@ -9,8 +9,15 @@ import { groupsOf64 } from './coordinates.ts';
 export const quadraticForwardKernel: Kernel = {
   name: 'quadratic/forward',
   code: forwardCode,
-  tensors: { W: 'read', y: 'read', v: 'read', residual: 'readWrite' },
-  params: { count: 'u32', dimension: 'u32' },
+  tensors: {
+    W: 'read',
+    y: 'read',
+    v: 'read',
+    residual: 'readWrite',
+    losses: 'readWrite',
+    gradient: 'readWrite',
+  },
+  params: { count: 'u32', dimension: 'u32', tasks: 'u32', slot: 'u32', withGradient: 'u32' },
 };
 
 export const quadraticBackwardKernel: Kernel = {
@@ -27,17 +34,29 @@ export const quadraticRForwardKernel: Kernel = {
   params: { count: 'u32', dimension: 'u32' },
 };
 
-/** residual [B, D] = W v - y; W [B, D, D], y [B, D], v [B, D]. */
+/**
+ * residual [B, D] = W v - y, losses[slot, b] = the sum of its squares, and gradient [B, D] = 2 W^T residual where it is wanted, else
+ * left alone; W [B, D, D], y [B, D], v [B, D], losses [slots, B].
+ */
 export function recordQuadraticForward(
   program: Program,
-  tensors: { readonly W: Tensor; readonly y: Tensor; readonly v: Tensor; readonly residual: Tensor },
+  tensors: {
+    readonly W: Tensor;
+    readonly y: Tensor;
+    readonly v: Tensor;
+    readonly residual: Tensor;
+    readonly losses: Tensor;
+    readonly gradient: Tensor;
+  },
   dimension: number,
+  { slot, withGradient }: { readonly slot: number; readonly withGradient: boolean },
 ): void {
   const count = tensors.residual.length;
+  const tasks = Math.max(1, Math.floor(64 / dimension));
   program.run(quadraticForwardKernel, {
     tensors,
-    params: { count, dimension },
-    workgroups: [groupsOf64(count)],
+    params: { count, dimension, tasks, slot, withGradient: withGradient ? 1 : 0 },
+    workgroups: [Math.ceil(count / dimension / tasks)],
   });
 }
 

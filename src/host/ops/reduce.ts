@@ -9,7 +9,7 @@ export const reduceRowsKernel: Kernel = {
   name: 'reduce/rows',
   code: rowsCode,
   tensors: { value: 'read', target_: 'readWrite' },
-  params: { tasks: 'u32', count: 'u32', slot: 'u32', square: 'u32', scale: 'f32' },
+  params: { tasks: 'u32', count: 'u32', slot: 'u32', scale: 'f32' },
 };
 
 export const reducePartialsKernel: Kernel = {
@@ -19,21 +19,20 @@ export const reducePartialsKernel: Kernel = {
   params: { count: 'u32', chunks: 'u32' },
 };
 
-/** target[slot, b] = scale * sum_i value[b, i] (or its square); value [B, count], target [slots, B]. */
+/** target[slot, b] = scale * sum_i value[b, i]; value [B, count], target [slots, B]. */
 export function recordReduceRows(
   program: Program,
   tensors: { readonly value: Tensor; readonly target: Tensor },
   numbers: {
     readonly tasks: number;
     readonly slot: number;
-    readonly square: boolean;
     readonly scale: number;
   },
 ): void {
-  const { tasks, slot, square, scale } = numbers;
+  const { tasks, slot, scale } = numbers;
   program.run(reduceRowsKernel, {
     tensors: { value: tensors.value, target_: tensors.target },
-    params: { tasks, count: tensors.value.length / tasks, slot, square: square ? 1 : 0, scale },
+    params: { tasks, count: tensors.value.length / tasks, slot, scale },
     workgroups: [groupsOf64(tasks)],
   });
 }

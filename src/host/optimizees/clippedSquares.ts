@@ -37,7 +37,7 @@ export function createClippedSquares(
     recordSample() {},
     recordLoss(program, theta, losses, slot) {
       recordClippedSquares(program, { x: theta, a, value });
-      const mean = { tasks, slot, square: false, scale: 1 / dimension };
+      const mean = { tasks, slot, scale: 1 / dimension };
       recordReduceRows(program, { value, target: losses }, mean);
     },
     recordGradient(program, theta, gradient) {

@@ -73,7 +73,7 @@ export function createNetwork(options: NetworkOptions): Optimizee {
   let current = passOf(first);
   const theta0 = givenTheta0 ? pool.tensor('given theta0', [tasks, parameters]) : undefined;
   const recordMeanLoss = (program: Program, pass: NetworkPass, losses: Tensor, slot: number) => {
-    const numbers = { tasks, slot, square: false, scale: 1 / pass.batch.batch };
+    const numbers = { tasks, slot, scale: 1 / pass.batch.batch };
     recordReduceRows(program, { value: pass.rowLoss, target: losses }, numbers);
   };
   const queryFace = (batch: ExampleBatch): QueryFace => {

@@ -52,6 +52,13 @@ export interface Optimizee {
   recordLoss(program: Program, theta: Tensor, losses: Tensor, slot: number): void;
   /** gradient [B, N] = the gradient of the loss last recorded, at the same theta. */
   recordGradient(program: Program, theta: Tensor, gradient: Tensor): void;
+  /** As `recordLoss`, then `recordGradient`; present where both at once take fewer dispatches. */
+  recordLossAndGradient?(
+    program: Program,
+    theta: Tensor,
+    tensors: { readonly losses: Tensor; readonly gradient: Tensor },
+    slot: number,
+  ): void;
   /**
    * product [B, N] = the Hessian of the loss last recorded times v [B, N], at the same theta and minibatch.
    * Absent when the optimizee has no R-kernels (second order is then refused by name) or was created without

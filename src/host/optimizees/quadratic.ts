@@ -9,7 +9,6 @@ import {
   recordQuadraticRForward,
 } from '../ops/quadratic.ts';
 import { recordNormal, recordUniform } from '../ops/random.ts';
-import { recordReduceRows } from '../ops/reduce.ts';
 import type { Optimizee, TaskTensors } from './optimizee.ts';
 
 export interface QuadraticSettings {
@@ -46,6 +45,8 @@ export function createQuadratic(
   const W = pool.tensor('quadratic W', [tasks, dimension, dimension]);
   const y = pool.tensor('quadratic y', [tasks, dimension]);
   const residual = pool.tensor('quadratic residual', [tasks, dimension]);
+  /** Stands for the gradient where nobody wants it. */
+  const unwanted = pool.tensor('unwanted gradient', [4]);
   const rresidual = secondDerivatives ? pool.tensor('quadratic R residual', [tasks, dimension]) : undefined;
   const theta0 = given ? pool.tensor('given theta0', [tasks, dimension]) : undefined;
 
@@ -77,8 +78,14 @@ export function createQuadratic(
     },
     recordSample() {},
     recordLoss(program, theta, losses, slot) {
-      recordQuadraticForward(program, { W, y, v: theta, residual }, dimension);
-      recordReduceRows(program, { value: residual, target: losses }, { tasks, slot, square: true, scale: 1 });
+      const tensors = { W, y, v: theta, residual, losses, gradient: unwanted };
+      recordQuadraticForward(program, tensors, dimension, { slot, withGradient: false });
+    },
+    recordLossAndGradient(program, theta, tensors, slot) {
+      recordQuadraticForward(program, { W, y, v: theta, residual, ...tensors }, dimension, {
+        slot,
+        withGradient: true,
+      });
     },
     recordGradient(program, _theta, gradient) {
       recordQuadraticBackward(program, { W, residual, gradient }, dimension);
