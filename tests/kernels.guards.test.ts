@@ -97,7 +97,11 @@ const cases: readonly Case[] = [
   { kernel: denseBackwardWeightsKernel, params: dense, written: { gradient: 9 } },
   { kernel: softmaxCrossEntropyForwardKernel, params: softmax, written: { rowLoss: 4 } },
   { kernel: softmaxCrossEntropyBackwardKernel, params: softmax, written: { dlogits: 12 } },
-  { kernel: quadraticForwardKernel, params: { count: 6, dimension: 3 }, written: { residual: 6 } },
+  {
+    kernel: quadraticForwardKernel,
+    params: { count: 6, dimension: 3, tasks: 1, slot: 0, withGradient: 1 },
+    written: { residual: 6, losses: 2, gradient: 6 },
+  },
   { kernel: quadraticBackwardKernel, params: { count: 6, dimension: 3 }, written: { gradient: 6 } },
   { kernel: gatherKernel, params: { batch: 3, rows: 4, features: 5 }, written: { x: 20 } },
   {
@@ -161,7 +165,7 @@ const cases: readonly Case[] = [
   },
   {
     kernel: coordinateOutputForwardKernel,
-    params: { mp4: 2, scale: 1 },
+    params: { mp4: 2, hidden: 3, scale: 1 },
     written: { next: 8 },
     constants: { HIDDEN: 3 },
   },

@@ -27,8 +27,10 @@ export function scaleRandomly(
   const row = (label: string) => coordinateTensor(pool, `${label} of ${inner.description}`, coordinates);
   const scales = pool.tensor(`random scales of ${inner.description}`, [tasks, parameters]);
   const [own, ownGradient] = [row('scaled theta'), row('unscaled gradient')];
+  // That would make the gradient of the other's parameters.
+  const { recordLossAndGradient: _, ...others } = inner;
   return {
-    ...inner,
+    ...others,
     description: `${inner.description}, scaled by exp U(-${range}, ${range})`,
     recordReset(program, theta) {
       recordRandomScales(program, { keys, scales }, { parameters, stream, range });
