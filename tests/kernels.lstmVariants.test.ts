@@ -2,7 +2,6 @@ import { describe, expect, it, type TestContext } from 'vitest';
 import type { GpuContext } from '../src/host/gpu/context.ts';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
 import {
-  backwardWalk,
   inputsWorkgroups,
   lstmBackwardInputsSubgroupsKernel,
   lstmBackwardSubgroupsKernel,
@@ -71,6 +70,7 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
   });
 
   const walk = unitWalk({ inputs: 1, hidden: 3, mp4: 2 });
+  const backward = { mp4: 2, length: 2, chunks: 2, rows: 4, readoutRow: 3 * 5 };
   const inputs = { mp4: 2, size: 5, firstUnit: 0, units: 3, first: 1, rows: 3, accumulate: 0 };
   const weights = { mp4: 2, chunks: 5, length: 1, accumulate: 0, inputs: 1, hidden: 3 };
   const groups = { X_GROUPS: 1, H_GROUPS: 1 };
@@ -79,11 +79,9 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
     { kernel: lstmForwardSubgroupsKernel, ...walk, written: { h: 24, c: 24 } },
     {
       kernel: lstmBackwardSubgroupsKernel,
-      ...backwardWalk(
-        { inputs: 1, hidden: 3, mp4: 2 },
-        { chunks: 2, accumulate: false, x: 'set', hPrev: true },
-      ),
-      written: { dc: 24, dh: 24, dGates: 96, dx: 8, partials: 4 * 3 * 5 * 2 },
+      params: { ...backward, accumulate: 0, first: 0, addToX: 0, scale: 1 },
+      constants: { INPUTS: 1, HIDDEN: 3, READOUT: 1 },
+      written: { dc: 24, dh: 24, dGates: 96, dx: 8, partials: 4 * (3 * 5 + 1) * 2 },
     },
     {
       kernel: lstmBackwardInputsSubgroupsKernel,

@@ -8,12 +8,14 @@ import gateValuesCode from '../../shaders/lstm/gates.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dispatch, Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
+import { recordCoordinateOutputBackward, recordCoordinateOutputBackwardWeights } from './coordinateOutput.ts';
 import { groupsOf64 } from './coordinates.ts';
 import { type LstmSizes, lstmRow, unitRanges, weightsOf } from './lstmSizes.ts';
 import {
-  backwardWalk,
+  backwardDispatch,
   inputsWorkgroups,
   type LstmBackwardNumbers,
+  type LstmReadout,
   lstmBackwardInputsSubgroupsKernel,
   lstmBackwardSubgroupsKernel,
   lstmBackwardWeightsSubgroupsKernel,
@@ -24,6 +26,7 @@ import {
 import { lanesHoldUnits, lstmVariant } from './lstmVariants.ts';
 
 export { type LstmSizes, lstmRow, lstmWindow } from './lstmSizes.ts';
+export type { LstmReadout } from './lstmSubgroups.ts';
 
 const gateParams = { mp4: 'u32', inputs: 'u32', hidden: 'u32', firstUnit: 'u32', units: 'u32' } as const;
 
@@ -144,6 +147,7 @@ export function recordLstmGates(
  * A step back through a layer: dc becomes the adjoint of cPrev, dh that of hPrev, dx = or += that of x; partials [hidden * row, chunks]
  * vec4f = or += the chunks' shares of the weights' adjoint; dGates [4 hidden, M] is left behind. Where none is wanted, dx
  * is any tensor but the others.
+ * @param readout of the layer's h, whose adjoint comes on top of dh; its partials lie behind the layer's in one tensor
  */
 export function recordLstmBackward(
   program: Program,
@@ -160,12 +164,20 @@ export function recordLstmBackward(
   },
   sizes: LstmSizes,
   numbers: LstmBackwardNumbers,
+  readout?: LstmReadout,
 ): void {
   const { partials, dx, ...ofGates } = tensors;
   const { weights, x, hPrev, dh, dGates } = ofGates;
   if (lstmVariant(program.context) === 'subgroups' && lanesHoldUnits(sizes)) {
-    program.run(lstmBackwardSubgroupsKernel, { tensors, ...backwardWalk(sizes, numbers) });
+    program.run(lstmBackwardSubgroupsKernel, backwardDispatch(tensors, sizes, numbers, readout));
     return;
+  }
+  if (readout) {
+    const { h, dOut: dnext, scale } = readout;
+    const outputSizes = { hidden: sizes.hidden, mp4: sizes.mp4, scale };
+    const sums = { h, dnext, partials: readout.partials };
+    recordCoordinateOutputBackwardWeights(program, sums, outputSizes, numbers);
+    recordCoordinateOutputBackward(program, { weights: readout.weights, dnext, dh }, outputSizes);
   }
   recordLstmBackwardGates(program, ofGates, sizes);
   recordLstmBackwardWeights(program, { x, hPrev, dGates, partials }, sizes, numbers);

@@ -66,6 +66,9 @@ export const lstmBackwardSubgroupsKernel: Kernel = {
     dGates: 'readWrite',
     partials: 'readWrite',
     dx: 'readWrite',
+    top: 'texels',
+    dOut: 'read',
+    readout: 'read',
   },
   params: {
     mp4: 'u32',
@@ -75,6 +78,8 @@ export const lstmBackwardSubgroupsKernel: Kernel = {
     first: 'u32',
     rows: 'u32',
     addToX: 'u32',
+    readoutRow: 'u32',
+    scale: 'f32',
   },
 };
 
@@ -115,6 +120,17 @@ export interface LstmBackwardNumbers {
   readonly hPrev: boolean;
 }
 
+/** out = weights . [h, 1], made of the h after the step; its adjoint dOut [M] adds scale * weights * dOut to that of h. */
+export interface LstmReadout {
+  /** [hidden + 1] f32, the bias last, padded to vec4f. */
+  readonly weights: Tensor;
+  readonly h: Tensor;
+  readonly dOut: Tensor;
+  readonly scale: number;
+  /** [outputWeights / 4, chunks] vec4f: the chunks' shares of the adjoint of `weights`. */
+  readonly partials: Tensor;
+}
+
 type Walk = Pick<Dispatch, 'params' | 'constants' | 'workgroups'>;
 type UnitSizes = Omit<LstmSizes, 'window'>;
 
@@ -143,12 +159,28 @@ export function subgroupChunks(mp4: number): number {
   return Math.min(MOST_CHUNKS, Math.ceil(mp4 / LEAST_CHUNK));
 }
 
-/** Params, constants and workgroups of lstm/backwardSubgroups. */
-export function backwardWalk({ inputs, hidden, mp4 }: UnitSizes, numbers: LstmBackwardNumbers): Walk {
-  const { chunks, accumulate, x, hPrev } = numbers;
+type Tensors<Name extends string> = Readonly<Record<Name, Tensor>>;
+
+/** The dispatch of lstm/backwardSubgroups; what lies behind a readout stands for it where h is not read out. */
+export function backwardDispatch(
+  tensors: Tensors<'weights' | 'x' | 'hPrev' | 'cPrev' | 'dh' | 'dc' | 'dGates' | 'partials' | 'dx'>,
+  { inputs, hidden, mp4 }: UnitSizes,
+  { chunks, accumulate, x, hPrev }: LstmBackwardNumbers,
+  readout?: LstmReadout,
+): Dispatch {
   const first = x === 'none' ? inputs : 0;
   const end = hPrev ? inputs + hidden : inputs;
+  const { partials, cPrev } = tensors;
+  const until = readout?.partials ?? partials;
+  const length = (until.offsetBytes + until.bytes - partials.offsetBytes) / 4;
   return {
+    tensors: {
+      ...tensors,
+      partials: partials.root.view(partials.label, partials.offsetBytes / 4, [length]),
+      top: readout?.h ?? tensors.hPrev,
+      dOut: readout?.dOut ?? cPrev,
+      readout: readout?.weights ?? cPrev,
+    },
     params: {
       mp4,
       length: evenLength(mp4, chunks),
@@ -157,8 +189,10 @@ export function backwardWalk({ inputs, hidden, mp4 }: UnitSizes, numbers: LstmBa
       first,
       rows: end - first,
       addToX: x === 'add' ? 1 : 0,
+      readoutRow: (until.offsetBytes - partials.offsetBytes) / 16 / chunks,
+      scale: readout?.scale ?? 0,
     },
-    constants: { INPUTS: inputs, HIDDEN: hidden },
+    constants: { INPUTS: inputs, HIDDEN: hidden, READOUT: readout ? 1 : 0 },
     workgroups: [chunks],
   };
 }

@@ -3,6 +3,7 @@ import type { Tensor } from '../gpu/tensor.ts';
 import { coordinateTensor } from '../ops/coordinates.ts';
 import {
   LSTM_GATES,
+  type LstmReadout,
   lstmWindow,
   recordLstmBackward,
   recordLstmForward,
@@ -61,11 +62,18 @@ export function planPartials({ pool, coordinates }: Binding, length: number): Ph
 
 /** The stack's way back. */
 export interface StackBackward {
-  /** Adjoint of the last layer's h [hidden, M]: what comes after the stack adds to it. Absent without layers. */
-  readonly dTop: Tensor | undefined;
   recordBegin(program: Program): void;
-  /** One step back from `dTop`; the adjoint of the stack's input x goes to `dInput`, where that is wanted. */
-  recordStep(program: Program, step: number, x: Tensor, dInput?: Tensor): void;
+  /**
+   * One step back from what is read out of the last layer's h; the adjoint of the stack's input x goes to `dInput`, where
+   * that is wanted.
+   */
+  recordStep(
+    program: Program,
+    step: number,
+    x: Tensor,
+    readout: Omit<LstmReadout, 'h'>,
+    dInput?: Tensor,
+  ): void;
 }
 
 /** Stacked LSTM layers at work on one batch of coordinates. */
@@ -103,8 +111,11 @@ export function bindStack(
     c: ring(`${name} c`, hidden),
   }));
   if (layers.length > 0) planLstmTexels(pool, inputs, 1);
-  // A layer's h is read as what its next step starts from and, one slot further, as the input of the layer above.
-  for (const [layer, { h }] of states.entries()) planLstmTexels(pool, h, layer < layers.length - 1 ? 2 : 1);
+  // A layer's h is read as what its next step starts from and, one slot further, as the input of the layer above or, on the way
+  // back, as what was read out.
+  for (const [layer, { h }] of states.entries()) {
+    planLstmTexels(pool, h, training || layer < layers.length - 1 ? 2 : 1);
+  }
   const weights = layers.map((block) => phi.view(block.name, block.offset, [phi.length - block.offset]));
   for (const of of weights) planLstmTexels(pool, [of], 1);
   const below = (layer: number, step: number, x: Tensor) =>
@@ -168,14 +179,13 @@ export function bindStack(
       /** Stands for the adjoint of x where nobody wants it. */
       const unwanted = pool.tensor('unwanted dx', [4]);
       return {
-        dTop: adjoints.at(-1)?.dh,
         recordBegin(program) {
           for (const { dh, dc } of adjoints) {
             recordFill(program, dh);
             recordFill(program, dc);
           }
         },
-        recordStep(program, step, input, dFirst) {
+        recordStep(program, step, input, readout, dFirst) {
           for (let layer = states.length - 1; layer >= 0; layer--) {
             const { h, c } = pick(states, layer);
             const { dh, dc } = pick(adjoints, layer);
@@ -193,7 +203,8 @@ export function bindStack(
               x: !dInput ? 'none' : layer === 0 ? 'set' : 'add',
               hPrev: step > 0,
             } as const;
-            recordLstmBackward(program, tensors, { ...pick(layers, layer), mp4, window }, numbers);
+            const read = layer === states.length - 1 ? { ...readout, h: pick(h, step + 1) } : undefined;
+            recordLstmBackward(program, tensors, { ...pick(layers, layer), mp4, window }, numbers, read);
           }
         },
       };

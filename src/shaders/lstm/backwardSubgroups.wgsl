@@ -1,11 +1,16 @@
-// Formula: lstm/backwardGates; then, from its dGates, lstm/backwardWeights and lstm/backwardInputs of x (onto dx) and of hPrev (into dh).
+// Formula: where READOUT is 1, out = readout . [h, 1] was made of h: dh += scale * readout * dOut first (coordinateOutput/backward), and
+// Formula: its weights' sums from top, the h after the step; then lstm/backwardGates; from its dGates, lstm/backwardWeights and
+// Formula: lstm/backwardInputs of x (onto dx) and of hPrev (into dh).
 // Source: as those, lib/lstmUnits.wgsl: lanes are units, then rows of inputs, then vec4f of coordinates; the bits of the plain kernels but for partials.
 // Shapes: weights, x, hPrev, cPrev as lstm/forwardSubgroups; dh, dc [HIDDEN, mp4]; dx [INPUTS, mp4]; dGates [4 HIDDEN, mp4], row 4 u + gate;
-// Shapes: partials [HIDDEN (INPUTS + HIDDEN + 1), chunks]; all vec4f. Of the inputs' rows, x before hPrev, `rows` from `first` on are wanted.
+// Shapes: partials [HIDDEN (INPUTS + HIDDEN + 1), chunks], those of the readout readoutRow rows further, four weights a row; top [HIDDEN, mp4];
+// Shapes: dOut [mp4]; readout [HIDDEN / 4 + 1], the bias last; all vec4f. Of the inputs' rows, x before hPrev, `rows` from `first` on are wanted.
 // Writes: dGates =, dc = (in place), dh = (in place), partials = when accumulate is 0, else +=, dx = when addToX is 0, else +=
 // Grid: x over chunks and 8 lanes, in workgroups of 8; chunk c takes n = c length .. (c + 1) length; `length` is even.
 
-struct Params { mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32, rows: u32, addToX: u32 }
+struct Params {
+  mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32, rows: u32, addToX: u32, readoutRow: u32, scale: f32
+}
 
 @group(0) @binding(0) var weights: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var x: texture_storage_2d<rgba32float, read>;
@@ -16,6 +21,9 @@ struct Params { mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32,
 @group(0) @binding(6) var<storage, read_write> dGates: array<vec4f>;
 @group(0) @binding(7) var<storage, read_write> partials: array<vec4f>;
 @group(0) @binding(8) var<storage, read_write> dx: array<vec4f>;
+@group(0) @binding(9) var top: texture_storage_2d<rgba32float, read>;
+@group(0) @binding(10) var<storage, read> dOut: array<vec4f>;
+@group(0) @binding(11) var<storage, read> readout: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
 // Rows of x and hPrev by eights, one row a lane.
@@ -23,10 +31,17 @@ const ROWS = INPUTS + HIDDEN;
 const EIGHTS = (ROWS + LANES - 1u) / LANES;
 const TILE = 20u;
 
-fn putGates(unit: u32, n: u32, z: mat4x4f) {
+fn readoutWeight(unit: u32) -> f32 {
+  let u = min(unit, HIDDEN - 1u);
+  return readout[u / 4u][u % 4u];
+}
+
+fn putGates(unit: u32, n: u32, z: mat4x4f, fromOut: f32) {
   if (unit >= HIDDEN || n >= params.mp4) { return; }
   let at = unit * params.mp4 + n;
-  let d = cellBackward(z, cPrev[at], dh[at], dc[at]);
+  var dhAfter = dh[at];
+  if (READOUT == 1u) { dhAfter += params.scale * fromOut * dOut[n]; }
+  let d = cellBackward(z, cPrev[at], dhAfter, dc[at]);
   let row = 4u * unit * params.mp4 + n;
   dGates[row] = d.gates[0];
   dGates[row + params.mp4] = d.gates[1];
@@ -39,9 +54,11 @@ fn gates(chunk: u32, lane: u32) {
   for (var group = 0u; group < UNIT_GROUPS; group++) {
     let unit = group * UNITS + lane % UNITS;
     let w = unitWeights(unit);
+    var fromOut = 0.0;
+    if (READOUT == 1u) { fromOut = readoutWeight(unit); }
     for (var i = 0u; i < params.length; i += PLACES) {
       let n = chunk * params.length + i + lane / UNITS;
-      putGates(unit, n, unitGates(w, lane, min(n, params.mp4 - 1u)));
+      putGates(unit, n, unitGates(w, lane, min(n, params.mp4 - 1u)), fromOut);
     }
   }
 }
@@ -148,6 +165,35 @@ fn sums(chunk: u32, lane: u32) {
   }
 }
 
+// A row of [h, 1] a lane, zero past the bias.
+fn topOf(k: u32, n: u32) -> vec4f {
+  let h = textureLoad(top, texel(min(k, HIDDEN - 1u) * params.mp4 + n));
+  return select(h, vec4f(select(0.0, 1.0, k == HIDDEN)), k >= HIDDEN);
+}
+
+const OUT_EIGHTS = (HIDDEN + LANES) / LANES;
+
+fn readoutSums(chunk: u32, lane: u32) {
+  var s0 = vec4f(0.0); var s1 = vec4f(0.0); var s2 = vec4f(0.0); var s3 = vec4f(0.0);
+  for (var i = 0u; i < params.length; i++) {
+    let place = chunk * params.length + i;
+    let n = min(place, params.mp4 - 1u);
+    let d = select(vec4f(0.0), dOut[n], place < params.mp4);
+    s0 += d * topOf(lane, n);
+    if (OUT_EIGHTS > 1u) { s1 += d * topOf(lane + LANES, n); }
+    if (OUT_EIGHTS > 2u) { s2 += d * topOf(lane + 2u * LANES, n); }
+    if (OUT_EIGHTS > 3u) { s3 += d * topOf(lane + 3u * LANES, n); }
+  }
+  for (var four = 0u; four < HIDDEN / 4u + 1u; four++) {
+    let sum = total(pickOf(four / 2u, s0, s1, s2, s3));
+    let value = params.scale * select(lowerOf(sum), upperOf(sum), four % 2u == 1u);
+    if (lane == 0u && chunk < params.chunks) {
+      let at = (params.readoutRow + four) * params.chunks + chunk;
+      partials[at] = select(partials[at], vec4f(0.0), params.accumulate == 0u) + value;
+    }
+  }
+}
+
 fn gatesOf(unit: u32, n: u32) -> mat4x4f {
   let row = 4u * unit * params.mp4 + n;
   return mat4x4f(
@@ -240,6 +286,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   gates(chunk, lane);
   storageBarrier();
   sums(chunk, lane);
+  if (READOUT == 1u) { readoutSums(chunk, lane); }
   for (var i = 0u; i < params.length; i += LANES) {
     let place = chunk * params.length + i + lane;
     let inside = i + lane < params.length && place < params.mp4;

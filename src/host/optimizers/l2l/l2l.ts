@@ -83,13 +83,19 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
   const backward: BackwardFace = {
     recordBegin: (program) => back.recordBegin(program),
     recordStep(program, step, { gradient, adjoint }) {
-      const numbers = { chunks: partials.chunks, accumulate: step < steps - 1 };
-      const outputTensors = { h: top(step), dnext: adjoint, partials: outputPartials };
-      recordCoordinateOutputBackwardWeights(program, outputTensors, outputSizes, numbers);
-      if (du && !back.dTop) recordFill(program, du);
-      const dh = back.dTop ?? du;
-      if (dh) recordCoordinateOutputBackward(program, { weights: output, dnext: adjoint, dh }, outputSizes);
-      back.recordStep(program, step, input(step), du);
+      if (settings.layers > 0) {
+        const { outputScale: scale } = settings;
+        const readout = { weights: output, partials: outputPartials, dOut: adjoint, scale };
+        back.recordStep(program, step, input(step), readout, du);
+      } else {
+        const numbers = { chunks: partials.chunks, accumulate: step < steps - 1 };
+        const tensors = { h: input(step), dnext: adjoint, partials: outputPartials };
+        recordCoordinateOutputBackwardWeights(program, tensors, outputSizes, numbers);
+        if (du) {
+          recordFill(program, du);
+          recordCoordinateOutputBackward(program, { weights: output, dnext: adjoint, dh: du }, outputSizes);
+        }
+      }
       if (du && dg) {
         const numbersG = { firstRow: 0, accumulate: false };
         recordPreprocessBackward(program, { g: gradient, du, dg }, settings.preprocess, numbersG);

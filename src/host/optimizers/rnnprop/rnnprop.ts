@@ -1,9 +1,5 @@
 import type { Program } from '../../gpu/program.ts';
 import type { Tensor, TensorPool } from '../../gpu/tensor.ts';
-import {
-  recordCoordinateOutputBackward,
-  recordCoordinateOutputBackwardWeights,
-} from '../../ops/coordinateOutput.ts';
 import { coordinateTensor } from '../../ops/coordinates.ts';
 import { recordEluLayer, recordEluLayerBackward, recordEluLayerBackwardWeights } from '../../ops/eluLayer.ts';
 import {
@@ -124,13 +120,9 @@ function bindRnnprop(
       const numbers = { chunks: partials.chunks, accumulate: step < steps - 1 };
       const h = top(step);
       recordTanhOutputBackward(program, { weights: output, h, dnext: adjoint, dout }, outputSizes);
-      const afterTanh = { ...outputSizes, scale: 1 };
-      const sums = { h, dnext: dout, partials: outputPartials };
-      recordCoordinateOutputBackwardWeights(program, sums, afterTanh, numbers);
-      const dh = back.dTop;
-      if (dh) recordCoordinateOutputBackward(program, { weights: output, dnext: dout, dh }, afterTanh);
       recordEluLayer(program, { weights: input, u: pick(u, step), x }, inputSizes);
-      back.recordStep(program, step, x, dx);
+      const readout = { weights: output, partials: outputPartials, dOut: dout, scale: 1 };
+      back.recordStep(program, step, x, readout, dx);
       const inputSums = { u: pick(u, step), x, dx, partials: inputPartials };
       recordEluLayerBackwardWeights(program, inputSums, inputSizes, numbers);
       if (!second) return;
