@@ -160,7 +160,7 @@ const cases: readonly Case[] = [
   },
   {
     kernel: metaAdamUpdateKernel,
-    params: { count: 5, beta1: 0.9, beta2: 0.9, epsilon: 1 },
+    params: { count: 5, first: 5, beta1: 0.9, beta2: 0.9, epsilon: 1 },
     written: { phi: 20, m: 20, v: 20 },
   },
   {

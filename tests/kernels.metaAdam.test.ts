@@ -89,7 +89,7 @@ describe('metaAdam', () => {
       m: new Float32Array(length),
       v: new Float32Array(length),
       status: Float32Array.of(nan, nan, 0, 0),
-      rate: Float32Array.of(settings.learningRate),
+      rate: Float32Array.of(settings.learningRate, settings.learningRate / 4),
       gradients: randomValues(stride * events.length, 2),
       losses: randomValues(128 * events.length, 3),
       phis: unwritten(stride * events.length),
@@ -152,12 +152,29 @@ describe('metaAdam', () => {
     expect(counts).toEqual({ applied: 14, skipped: 6 });
   });
 
+  it('theta_0, from its element of phi on, has a learning rate of its own', async () => {
+    const data = {
+      gradient: randomValues(12, 4),
+      losses: Float32Array.of(1),
+      status: new Float32Array(4),
+      rate: Float32Array.of(0.01, 0.0025),
+      phi: new Float32Array(12),
+      m: new Float32Array(12),
+      v: new Float32Array(12),
+    };
+    const { phi } = await runKernels(gpu(), data, (program, tensors) =>
+      recordMetaAdam(program, tensors, { ...settings, clip: NO_CLIP, theta0: 8 }),
+    );
+    const expected = Array.from(data.gradient, (g, i) => -Math.sign(g) * (i < 8 ? 0.01 : 0.0025));
+    expectClose(phi, expected, afterSteps(1, expected), 'the first step has the size of the learning rate');
+  });
+
   it('without a clip threshold a large gradient is taken as it is', async () => {
     const data = {
       gradient: Float32Array.of(1e15, 0, 0, 0),
       losses: Float32Array.of(1),
       status: new Float32Array(4),
-      rate: Float32Array.of(settings.learningRate),
+      rate: Float32Array.of(settings.learningRate, settings.learningRate / 4),
       phi: new Float32Array(4),
       m: new Float32Array(4),
       v: new Float32Array(4),

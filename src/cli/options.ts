@@ -186,6 +186,11 @@ export const trainOptions = {
     ...numeric,
     describe: 'to which it falls along half a cosine over all meta-steps (default: it stays as it is)',
   },
+  'theta0-learning-rate': {
+    ...numeric,
+    describe:
+      'of a learned theta_0, which falls as the other does; 0 to learn the rest only (default: the same)',
+  },
   'weight-average': {
     ...numeric,
     describe:

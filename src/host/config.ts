@@ -156,6 +156,8 @@ export const trainSchema = z
     metaLearningRate: between(1e-12, 10).default(0.003),
     /** Given, the learning rate falls from the first to this one along half a cosine over all meta-steps. */
     finalMetaLearningRate: between(0, 10).optional(),
+    /** At first, of a learned theta_0: it falls as the other does. By default the same; 0 leaves theta_0 where it starts. */
+    theta0LearningRate: between(0, 10).optional(),
     /**
      * Decay of the exponential average of the weights over meta-steps: the average is validated and kept. 0 for none: the
      * weights themselves.
@@ -228,6 +230,9 @@ export const trainSchema = z
       'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters !== undefined;
     if (config.start === 'pre-trained' && !(config.task.kind === 'glyphs' && learnsStart)) {
       complain(['start'], 'is pre-trained, but only a theta_0 that is learned on glyphs can start there');
+    }
+    if (config.theta0LearningRate !== undefined && !learnsStart) {
+      complain(['theta0LearningRate'], `is ${config.theta0LearningRate}, but there is no learned theta_0`);
     }
     const added = config.helperTask !== undefined;
     if (learnsStart && config.randomScaling > 0) {

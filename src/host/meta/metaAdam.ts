@@ -23,7 +23,7 @@ export interface MetaAdamOptions {
   readonly gradient: Tensor;
   /** What must be finite besides the gradient for the step to be taken. */
   readonly losses: Tensor;
-  /** [1] f32: the learning rate. */
+  /** [2] f32: the learning rates of the optimizer's weights and of theta_0. */
   readonly rate: Tensor;
   /** Largest norm of the gradient. */
   readonly clip: number;
@@ -69,7 +69,7 @@ export class MetaAdam {
     writeTensor(context, this.#blocks, Uint32Array.from(spans));
     recordBlockNorms(this.#program, { blocks: this.#blocks, norms: this.blockNorms, gradient });
     const tensors = { gradient, losses, status: this.status, rate, phi, m: this.#m, v: this.#v };
-    recordMetaAdam(this.#program, tensors, { ...CONSTANTS, clip });
+    recordMetaAdam(this.#program, tensors, { ...CONSTANTS, clip, theta0: optimizer.theta0?.offset });
     await this.#program.prepare();
   }
 

@@ -101,7 +101,7 @@ export class Trainer {
     const optimizer = createLearned(this.#pool, config.optimizer);
     this.optimizer = optimizer;
     const gradient = this.#pool.tensor('meta-gradient', optimizer.phi.shape);
-    this.#rate = this.#pool.tensor('meta-learning rate', [1]);
+    this.#rate = this.#pool.tensor('meta-learning rates', [2]);
     const { weightAverage } = config;
     if (weightAverage > 0)
       this.#average = new WeightAverage(context, this.#pool, optimizer.phi, weightAverage);
@@ -214,7 +214,10 @@ export class Trainer {
     if (!ring) throw new RangeError('the trainer was run before it was prepared');
     const stepsBefore = part * unroll;
     kind.setTasks(iteration, episode, stepsBefore);
-    writeTensor(this.#context, this.#rate, Float32Array.of(metaLearningRateAt(this.#config, iteration)));
+    const { metaLearningRate, theta0LearningRate = metaLearningRate } = this.#config;
+    const rate = metaLearningRateAt(this.#config, iteration);
+    const rates = Float32Array.of(rate, rate * (theta0LearningRate / metaLearningRate));
+    writeTensor(this.#context, this.#rate, rates);
     this.#average?.setIteration(iteration);
     const pending = submit(this.#context, (encoder) => {
       kind.encode(encoder, part === 0 ? 'reset' : 'carry');

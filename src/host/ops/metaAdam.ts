@@ -27,7 +27,7 @@ export const metaAdamUpdateKernel: Kernel = {
     m: 'readWrite',
     v: 'readWrite',
   },
-  params: { count: 'u32', beta1: 'f32', beta2: 'f32', epsilon: 'f32' },
+  params: { count: 'u32', first: 'u32', beta1: 'f32', beta2: 'f32', epsilon: 'f32' },
 };
 
 export const metaAdamBlockNormsKernel: Kernel = {
@@ -48,7 +48,8 @@ export const weightAverageKernel: Kernel = {
 export const NO_CLIP = 3.4028234663852886e38;
 
 /**
- * One meta-step: global-norm clip, finite check, Adam on phi with the learning rate `rate` [1]. `status` [4] = (norm,
+ * One meta-step: global-norm clip, finite check, Adam on phi with the learning rates `rate` [2]: of the optimizer's weights, and of
+ * theta_0, which begins at element `theta0` of phi, if there is one. `status` [4] = (norm,
  * scale or 0 when skipped, applied, skipped).
  */
 export function recordMetaAdam(
@@ -64,6 +65,7 @@ export function recordMetaAdam(
   },
   numbers: {
     readonly clip: number;
+    readonly theta0?: number | undefined;
     readonly beta1: number;
     readonly beta2: number;
     readonly epsilon: number;
@@ -79,7 +81,7 @@ export function recordMetaAdam(
   const { beta1, beta2, epsilon } = numbers;
   program.run(metaAdamUpdateKernel, {
     tensors: { status, gradient, rate, phi, m, v },
-    params: { count, beta1, beta2, epsilon },
+    params: { count, first: (numbers.theta0 ?? gradient.length) / 4, beta1, beta2, epsilon },
     workgroups: [groupsOf64(count)],
   });
 }

@@ -1,10 +1,10 @@
-// Formula: g = status.scale * gradient; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; phi -= rate * mhat / (sqrt(vhat) + eps).
+// Formula: g = status.scale * gradient; m = b1 m + (1 - b1) g; v = b2 v + (1 - b2) g^2; phi -= r mhat / (sqrt(vhat) + eps), r = rate[1] from vec4f `first` on (theta_0), rate[0] before it.
 // Source: Kingma & Ba 2015, algorithm 1; t = status[2], the meta-steps applied so far, this one included.
-// Shapes: status [4] as metaAdam/prepare; gradient, phi, m, v [count] vec4f; rate [1] f32.
+// Shapes: status [4] as metaAdam/prepare; gradient, phi, m, v [count] vec4f; rate [2] f32.
 // Writes: phi =, m =, v = (in place; nothing when status.scale is 0: the step is skipped)
 // Grid: x over count in workgroups of 64.
 
-struct Params { count: u32, beta1: f32, beta2: f32, epsilon: f32 }
+struct Params { count: u32, first: u32, beta1: f32, beta2: f32, epsilon: f32 }
 
 @group(0) @binding(0) var<storage, read> status: array<f32>;
 @group(0) @binding(1) var<storage, read> gradient: array<vec4f>;
@@ -24,5 +24,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   v[id.x] = square;
   let meanCorrected = mean / oneMinusPower(params.beta1, status[2]);
   let squareCorrected = square / oneMinusPower(params.beta2, status[2]);
-  phi[id.x] -= rate[0] * meanCorrected / (sqrt(squareCorrected) + params.epsilon);
+  let r = select(rate[0], rate[1], id.x >= params.first);
+  phi[id.x] -= r * meanCorrected / (sqrt(squareCorrected) + params.epsilon);
 }
