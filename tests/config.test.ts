@@ -49,6 +49,7 @@ describe('defaults', () => {
       coordinateSample: 1,
       start: 'drawn',
       weightAverage: 0,
+      startClasses: 1,
     });
     expect(parse({ task: { kind: 'images' } }).task).toEqual({
       kind: 'images',
@@ -117,6 +118,7 @@ describe('settings that are wrong', () => {
     [{ finalMetaLearningRate: -1 }, 'finalMetaLearningRate is -1, but must be at least 0'],
     [{ metaLearningRate: 0 }, 'metaLearningRate is 0, but must be at least 1e-12'],
     [{ theta0LearningRate: 0.1 }, 'theta0LearningRate is 0.1, but there is no learned theta_0'],
+    [{ startClasses: 0.5 }, 'startClasses is 0.5, but must be 1 with a start that is not pre-trained'],
     [{ weightAverage: 1 }, 'weightAverage is 1, but must be at most 0.99999'],
     [{ clip: -3 }, 'clip is -3, but must be at least 0.000001'],
     [

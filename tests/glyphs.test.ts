@@ -9,6 +9,7 @@ import {
   GLYPH_SPLITS,
   type GlyphSet,
   type GlyphSplitName,
+  glyphClasses,
   glyphSplit,
   mirrorGlyphs,
   poolGlyphs,
@@ -77,6 +78,25 @@ describe('glyphSplit', () => {
     const twice = mirrorGlyphs(mirrored);
     expect(twice.images.subarray(3 * table.images.length)).toEqual(table.images);
     expect(turnGlyphs(mirrored).classes).toBe(8 * table.classes);
+  });
+
+  it('some classes, has their names, counts and images, and no others', () => {
+    const table = glyphSplit(set, 'validation');
+    const some = glyphClasses(table, 2, 5);
+    expect(some).toMatchObject({ classes: 3, maxExamples: table.maxExamples, side: 28 });
+    expect(some.names).toEqual(table.names.slice(2, 5));
+    expect(some.images).toHaveLength(AREA * some.counts.reduce((sum, count) => sum + count, 0));
+    for (let entry = 0; entry < 3; entry++) {
+      expect(some.counts[entry]).toBe(table.counts[entry + 2]);
+      for (let example = 0; example < table.maxExamples; example++) {
+        const here = some.examples[entry * table.maxExamples + example] ?? ABSENT_EXAMPLE;
+        const there = table.examples[(entry + 2) * table.maxExamples + example] ?? ABSENT_EXAMPLE;
+        expect(here === ABSENT_EXAMPLE).toBe(there === ABSENT_EXAMPLE);
+        if (here === ABSENT_EXAMPLE) continue;
+        const image = some.images.subarray(here * AREA, (here + 1) * AREA);
+        expect(Buffer.compare(image, table.images.subarray(there * AREA, (there + 1) * AREA))).toBe(0);
+      }
+    }
   });
 
   it('turned, has four times as many classes and images: quarter turns, four of which change nothing', () => {

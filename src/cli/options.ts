@@ -115,6 +115,11 @@ export const trainOptions = {
     describe:
       'few-shot, glyphs: where theta_0 starts to learn, drawn, or pre-trained on all training characters (default drawn)',
   },
+  'start-classes': {
+    ...numeric,
+    describe:
+      'few-shot, glyphs: share of the training classes that a pre-trained start has seen, such as 0.5; the episodes are of the others (default 1: both of all)',
+  },
   'second-derivatives': {
     type: 'boolean',
     describe:

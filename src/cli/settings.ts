@@ -30,6 +30,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   'optimizer.outputScale': 'output-scale',
   metaLearningRate: 'learning-rate',
   finalMetaLearningRate: 'final-learning-rate',
+  startClasses: 'start-classes',
   theta0LearningRate: 'theta0-learning-rate',
   weightAverage: 'weight-average',
   'curriculum.horizons': 'curriculum',
@@ -314,6 +315,7 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
       helperTask: number(values, 'helper-task'),
       coordinateSample: number(values, 'coordinate-sample'),
       start: text(values, 'start'),
+      startClasses: number(values, 'start-classes'),
       secondDerivatives: values['second-derivatives'] === true ? true : undefined,
     }),
     validation: given({

@@ -176,6 +176,11 @@ export const trainSchema = z
      * characters of the training split apart.
      */
     start: z.enum(['drawn', 'pre-trained']).default('drawn'),
+    /**
+     * Share of the training classes, from the first on, that a pre-trained start has seen; the episodes are of the others, so
+     * that gates learn what to do with classes which are as new to the start as a test's. 1: both are of all classes.
+     */
+    startClasses: between(0.01, 1).default(1),
     /** Exact second order: the meta-gradient also goes through the gradients that the optimizer reads. */
     secondDerivatives: z.boolean().default(false),
     /** R: training tasks see each parameter scaled by exp(U(-R, R)), drawn for every task; 0 for none. */
@@ -230,6 +235,12 @@ export const trainSchema = z
       'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters !== undefined;
     if (config.start === 'pre-trained' && !(config.task.kind === 'glyphs' && learnsStart)) {
       complain(['start'], 'is pre-trained, but only a theta_0 that is learned on glyphs can start there');
+    }
+    if (config.startClasses < 1 && config.start !== 'pre-trained') {
+      complain(
+        ['startClasses'],
+        `is ${config.startClasses}, but must be 1 with a start that is not pre-trained`,
+      );
     }
     if (config.theta0LearningRate !== undefined && !learnsStart) {
       complain(['theta0LearningRate'], `is ${config.theta0LearningRate}, but there is no learned theta_0`);

@@ -255,6 +255,27 @@ function glyphViews(table: GlyphTable, views: readonly View[]): GlyphTable {
   };
 }
 
+/** The classes `from` to `to` of the glyphs, with their images alone. */
+export function glyphClasses(table: GlyphTable, from: number, to: number): GlyphTable {
+  const { maxExamples, counts, names } = table;
+  const area = table.side ** 2;
+  const examples = table.examples.slice(from * maxExamples, to * maxExamples);
+  const kept = examples.filter((image) => image !== ABSENT_EXAMPLE);
+  const images = new Uint8Array(kept.length * area);
+  for (const [at, image] of kept.entries()) {
+    images.set(table.images.subarray(image * area, (image + 1) * area), at * area);
+  }
+  let next = 0;
+  return {
+    ...table,
+    classes: to - from,
+    examples: examples.map((image) => (image === ABSENT_EXAMPLE ? ABSENT_EXAMPLE : next++)),
+    counts: counts.slice(from, to),
+    images,
+    names: names.slice(from, to),
+  };
+}
+
 type Refuse = (what: string, cause?: unknown) => FileFormatError;
 
 /** Inflates a gzip file of one member that ends where the file ends. */

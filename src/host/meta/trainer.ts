@@ -1,4 +1,5 @@
 import { lossWeightsOf, type TrainConfig } from '../config.ts';
+import { glyphClasses } from '../data/glyphs.ts';
 import { taskKeys } from '../data/threefry.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import { type PendingRead, ReadbackRing, readTensors, submit, writeTensor } from '../gpu/readback.ts';
@@ -91,7 +92,8 @@ export class Trainer {
     context: GpuContext,
     config: TrainConfig,
     data: TaskData | undefined,
-    createOptimizee: CreateOptimizee = (pool) => createTasks(pool, config.task, data, 'train', config.tasks),
+    createOptimizee: CreateOptimizee = (pool) =>
+      createTasks(pool, config.task, episodeData(config, data), 'train', config.tasks),
   ) {
     this.#context = context;
     this.#config = config;
@@ -174,13 +176,14 @@ export class Trainer {
 
   /** A learned theta_0 starts in a network that was trained on all classes of the training split. */
   async #pretrain(onProgress?: (share: number) => void): Promise<void> {
-    const { task, seed } = this.#config;
+    const { task, seed, startClasses } = this.#config;
     const table = this.#data?.train;
     const { theta0 } = this.optimizer;
     if (task.kind !== 'glyphs' || !table || !('examples' in table) || !theta0) {
       throw new RangeError('only a theta_0 that is learned on glyphs can be pre-trained');
     }
-    const start = await pretrainedStart(this.#context, task, table, seed, onProgress);
+    const seen = glyphClasses(table, 0, seenClasses(table.classes, startClasses));
+    const start = await pretrainedStart(this.#context, task, seen, seed, onProgress);
     writeTensor(this.#context, theta0.tensor, start);
   }
 
@@ -269,6 +272,20 @@ export class Trainer {
     for (const { ring } of this.#kinds) ring?.destroy();
     this.#pool.destroy();
   }
+}
+
+/** How many classes, from the first on, a start that has seen this share of them is pre-trained on. */
+function seenClasses(classes: number, share: number): number {
+  return Math.max(1, Math.round(share * classes));
+}
+
+/** The data of the training episodes: without the classes that are for the pre-trained start alone. */
+function episodeData({ startClasses }: TrainConfig, data: TaskData | undefined): TaskData | undefined {
+  if (startClasses === 1 || !data) return data;
+  const { train, validation, test } = data;
+  if (!('examples' in train && 'examples' in validation && 'examples' in test)) return data;
+  const others = glyphClasses(train, seenClasses(train.classes, startClasses), train.classes);
+  return { train: others, validation, test };
 }
 
 function teacherOf({ teacher, learningRate }: NonNullable<TrainConfig['imitation']>): Teacher {
