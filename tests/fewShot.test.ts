@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type GlyphsTask, parseConfig, trainSchema } from '../src/host/config.ts';
+import { glyphClasses } from '../src/host/data/glyphs.ts';
 import { taskKeys } from '../src/host/data/threefry.ts';
 import { readTensors, submit } from '../src/host/gpu/readback.ts';
 import { TensorPool } from '../src/host/gpu/tensor.ts';
@@ -198,6 +199,34 @@ describe('training on episodes', () => {
       parseConfig(trainSchema, { ...input, start: 'pre-trained', ...change }, '');
     expect(parse({ optimizer: { kind: 'meta-lstm' } })).toThrow('start is pre-trained, but only a theta_0');
     expect(parse({ task: { kind: 'sine' } })).toThrow('start is pre-trained, but only a theta_0');
+  });
+
+  it('pre-trains on a share of the classes and learns on the others; a theta_0 with rate 0 stays', async () => {
+    const pretrained = { ...input, start: 'pre-trained', startClasses: 0.5, theta0LearningRate: 0 } as const;
+    const config = parseConfig(trainSchema, pretrained, 'test');
+    const trainer = new Trainer(gpu(), config, data);
+    // The same, said in another way: the episodes' classes are all that there are, and the start is given.
+    const others = { ...data, train: glyphClasses(data.train, 5, 9) };
+    const free = parseConfig(trainSchema, input, 'test');
+    const plain = new Trainer(gpu(), free, others);
+    try {
+      await trainer.prepare();
+      const before = await trainer.readState();
+      const { offset = 0 } = trainer.optimizer.theta0 ?? {};
+      const theta0Of = (phi: Float32Array) => phi.slice(offset, offset + 321);
+      const seen = glyphClasses(data.train, 0, 5);
+      expect(theta0Of(before.phi)).toEqual(await pretrainedStart(gpu(), task, seen, config.seed));
+      await plain.prepare({ ...before });
+      expect(await trainer.submit(0).read()).toEqual(await plain.submit(0).read());
+      const [fixed, moved] = [await trainer.readState(), await plain.readState()];
+      expect(theta0Of(fixed.phi)).toEqual(theta0Of(before.phi));
+      expect(theta0Of(moved.phi)).not.toEqual(theta0Of(before.phi));
+      expect(fixed.phi.slice(0, offset)).toEqual(moved.phi.slice(0, offset));
+      expect(fixed.phi.slice(0, offset)).not.toEqual(before.phi.slice(0, offset));
+    } finally {
+      trainer.destroy();
+      plain.destroy();
+    }
   });
 
   it('is refused where an unroll is not the whole episode, or other losses are weighed', () => {
