@@ -1,4 +1,5 @@
 import cellCode from '../../shaders/lib/lstmCell.wgsl?raw';
+import inputTileCode from '../../shaders/lib/lstmInputTile.wgsl?raw';
 import unitsCode from '../../shaders/lib/lstmUnits.wgsl?raw';
 import texelsCode from '../../shaders/lib/texels.wgsl?raw';
 import backwardInputsCode from '../../shaders/lstm/backwardInputsSubgroups.wgsl?raw';
@@ -54,7 +55,7 @@ export const lstmForwardSubgroupsKernel: Kernel = {
 export const lstmBackwardSubgroupsKernel: Kernel = {
   name: 'lstm/backwardSubgroups',
   code: backwardCode,
-  libraries: [cellCode, texelsCode, unitsCode],
+  libraries: [cellCode, texelsCode, unitsCode, inputTileCode],
   enables: ['subgroups'],
   tensors: {
     weights: 'texels',
@@ -86,6 +87,7 @@ export const lstmBackwardSubgroupsKernel: Kernel = {
 export const lstmBackwardInputsSubgroupsKernel: Kernel = {
   name: 'lstm/backwardInputsSubgroups',
   code: backwardInputsCode,
+  libraries: [inputTileCode],
   enables: ['subgroups'],
   tensors: { weights: 'uniform', dGates: 'read', dInput: 'readWrite' },
   params: {

@@ -17,13 +17,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.count4) { return; }
   let value = y[id.x];
   let adjoint = dy[id.x];
+  // One place that stores: six take long to compile on lavapipe.
+  var result = vec4f(0.0);
   switch (params.kind) {
-    case 0u: { dx[id.x] = adjoint * value * (1.0 - value); }
-    case 1u: { dx[id.x] = adjoint * (1.0 - value * value); }
+    case 0u: { result = adjoint * value * (1.0 - value); }
+    case 1u: { result = adjoint * (1.0 - value * value); }
     // Where y is NaN the adjoint is NaN too, and passes.
-    case 2u: { dx[id.x] = select(adjoint, vec4f(0.0), value <= vec4f(0.0)); }
-    case 3u: { dx[id.x] = adjoint * select(vec4f(0.01), vec4f(1.0), value > vec4f(0.0)); }
-    case 4u: { dx[id.x] = adjoint * select(value + 1.0, vec4f(1.0), value > vec4f(0.0)); }
-    default: { dx[id.x] = adjoint * -expm1(-value); }
+    case 2u: { result = select(adjoint, vec4f(0.0), value <= vec4f(0.0)); }
+    case 3u: { result = adjoint * select(vec4f(0.01), vec4f(1.0), value > vec4f(0.0)); }
+    case 4u: { result = adjoint * select(value + 1.0, vec4f(1.0), value > vec4f(0.0)); }
+    default: { result = adjoint * -expm1(-value); }
   }
+  dx[id.x] = result;
 }

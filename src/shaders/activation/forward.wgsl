@@ -29,15 +29,18 @@ fn log1p(e: vec4f) -> vec4f {
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.count4) { return; }
   let value = x[id.x];
+  // One place that stores: six take long to compile on lavapipe.
+  var result = vec4f(0.0);
   switch (params.kind) {
-    case 0u: { y[id.x] = keepNaN(1.0 / (1.0 + exp(-value)), value); }
-    case 1u: { y[id.x] = keepNaN(1.0 - 2.0 / (exp(2.0 * value) + 1.0), value); }
-    case 2u: { y[id.x] = select(value, vec4f(0.0), value < vec4f(0.0)); }
-    case 3u: { y[id.x] = select(0.01 * value, value, value > vec4f(0.0)); }
-    case 4u: { y[id.x] = keepNaN(select(expm1(value), value, value > vec4f(0.0)), value); }
+    case 0u: { result = keepNaN(1.0 / (1.0 + exp(-value)), value); }
+    case 1u: { result = keepNaN(1.0 - 2.0 / (exp(2.0 * value) + 1.0), value); }
+    case 2u: { result = select(value, vec4f(0.0), value < vec4f(0.0)); }
+    case 3u: { result = select(0.01 * value, value, value > vec4f(0.0)); }
+    case 4u: { result = keepNaN(select(expm1(value), value, value > vec4f(0.0)), value); }
     default: {
       let positive = select(vec4f(0.0), value, value > vec4f(0.0));
-      y[id.x] = keepNaN(positive + log1p(exp(-abs(value))), value);
+      result = keepNaN(positive + log1p(exp(-abs(value))), value);
     }
   }
+  y[id.x] = result;
 }

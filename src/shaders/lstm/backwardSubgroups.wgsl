@@ -1,7 +1,7 @@
 // Formula: where READOUT is 1, out = readout . [h, 1] was made of h: dh += scale * readout * dOut first (coordinateOutput/backward), and
 // Formula: its weights' sums from top, the h after the step; then lstm/backwardGates; from its dGates, lstm/backwardWeights and
 // Formula: lstm/backwardInputs of x (onto dx) and of hPrev (into dh).
-// Source: as those, lib/lstmUnits.wgsl: lanes are units, then rows of inputs, then vec4f of coordinates; the bits of the plain kernels but for partials.
+// Source: as those, lib/lstmUnits.wgsl and lib/lstmInputTile.wgsl: lanes are units, then rows of inputs, then vec4f of coordinates; the bits of the plain kernels but for partials.
 // Shapes: weights, x, hPrev, cPrev as lstm/forwardSubgroups; dh, dc [HIDDEN, mp4]; dx [INPUTS, mp4]; dGates [4 HIDDEN, mp4], row 4 u + gate;
 // Shapes: partials [HIDDEN (INPUTS + HIDDEN + 1), chunks], those of the readout readoutRow rows further, four weights a row; top [HIDDEN, mp4];
 // Shapes: dOut [mp4]; readout [HIDDEN / 4 + 1], the bias last; all vec4f. Of the inputs' rows, x before hPrev, `rows` from `first` on are wanted.
@@ -29,7 +29,6 @@ struct Params {
 // Rows of x and hPrev by eights, one row a lane.
 const ROWS = INPUTS + HIDDEN;
 const EIGHTS = (ROWS + LANES - 1u) / LANES;
-const TILE = 20u;
 
 fn readoutWeight(unit: u32) -> f32 {
   let u = min(unit, HIDDEN - 1u);
@@ -194,88 +193,17 @@ fn readoutSums(chunk: u32, lane: u32) {
   }
 }
 
-fn gatesOf(unit: u32, n: u32) -> mat4x4f {
-  let row = 4u * unit * params.mp4 + n;
-  return mat4x4f(
-    dGates[row],
-    dGates[row + params.mp4],
-    dGates[row + 2u * params.mp4],
-    dGates[row + 3u * params.mp4],
-  );
-}
+fn weightOf(unit: u32, input: u32) -> vec4f { return weightAt(unit * ROW + input); }
 
-fn putInput(k: u32, n: u32, value: vec4f) {
+fn putInput(row: u32, n: u32, value: vec4f) {
+  if (n >= params.mp4) { return; }
+  let k = params.first + row;
   if (k >= INPUTS) {
     dh[(k - INPUTS) * params.mp4 + n] = value;
     return;
   }
   let at = k * params.mp4 + n;
   dx[at] = select(dx[at], vec4f(0.0), params.addToX == 0u) + value;
-}
-
-// Rows of inputs from `tile` on for the lane's coordinates; a lane loads the weights of up to 3, and all use all of them.
-fn inputs(tile: u32, lane: u32, n: u32, inside: bool) {
-  // Rows past the last repeat it and are not written.
-  let last = params.rows - 1u;
-  let k0 = params.first + min(tile + lane, last);
-  let k1 = params.first + min(tile + lane + LANES, last);
-  let k2 = params.first + min(tile + lane + 2u * LANES, last);
-  var a0 = vec4f(0.0); var a1 = vec4f(0.0); var a2 = vec4f(0.0); var a3 = vec4f(0.0);
-  var a4 = vec4f(0.0); var a5 = vec4f(0.0); var a6 = vec4f(0.0); var a7 = vec4f(0.0);
-  var a8 = vec4f(0.0); var a9 = vec4f(0.0); var a10 = vec4f(0.0); var a11 = vec4f(0.0);
-  var a12 = vec4f(0.0); var a13 = vec4f(0.0); var a14 = vec4f(0.0); var a15 = vec4f(0.0);
-  var a16 = vec4f(0.0); var a17 = vec4f(0.0); var a18 = vec4f(0.0); var a19 = vec4f(0.0);
-  for (var u = 0u; u < HIDDEN; u++) {
-    let w0 = weightAt(u * ROW + k0);
-    let w1 = weightAt(u * ROW + k1);
-    let w2 = weightAt(u * ROW + k2);
-    let d = gatesOf(u, n);
-    a0 += d * subgroupBroadcast(w0, 0u);
-    a1 += d * subgroupBroadcast(w0, 1u);
-    a2 += d * subgroupBroadcast(w0, 2u);
-    a3 += d * subgroupBroadcast(w0, 3u);
-    a4 += d * subgroupBroadcast(w0, 4u);
-    a5 += d * subgroupBroadcast(w0, 5u);
-    a6 += d * subgroupBroadcast(w0, 6u);
-    a7 += d * subgroupBroadcast(w0, 7u);
-    a8 += d * subgroupBroadcast(w1, 0u);
-    a9 += d * subgroupBroadcast(w1, 1u);
-    a10 += d * subgroupBroadcast(w1, 2u);
-    a11 += d * subgroupBroadcast(w1, 3u);
-    a12 += d * subgroupBroadcast(w1, 4u);
-    a13 += d * subgroupBroadcast(w1, 5u);
-    a14 += d * subgroupBroadcast(w1, 6u);
-    a15 += d * subgroupBroadcast(w1, 7u);
-    a16 += d * subgroupBroadcast(w2, 0u);
-    a17 += d * subgroupBroadcast(w2, 1u);
-    a18 += d * subgroupBroadcast(w2, 2u);
-    a19 += d * subgroupBroadcast(w2, 3u);
-  }
-  if (!inside) { return; }
-  // One place that stores, as above.
-  for (var i = 0u; i < min(TILE, params.rows - tile); i++) {
-    var value = a0;
-    value = select(value, a1, i == 1u);
-    value = select(value, a2, i == 2u);
-    value = select(value, a3, i == 3u);
-    value = select(value, a4, i == 4u);
-    value = select(value, a5, i == 5u);
-    value = select(value, a6, i == 6u);
-    value = select(value, a7, i == 7u);
-    value = select(value, a8, i == 8u);
-    value = select(value, a9, i == 9u);
-    value = select(value, a10, i == 10u);
-    value = select(value, a11, i == 11u);
-    value = select(value, a12, i == 12u);
-    value = select(value, a13, i == 13u);
-    value = select(value, a14, i == 14u);
-    value = select(value, a15, i == 15u);
-    value = select(value, a16, i == 16u);
-    value = select(value, a17, i == 17u);
-    value = select(value, a18, i == 18u);
-    value = select(value, a19, i == 19u);
-    putInput(params.first + tile + i, n, value);
-  }
 }
 
 @compute @workgroup_size(8)
@@ -288,10 +216,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   sums(chunk, lane);
   if (READOUT == 1u) { readoutSums(chunk, lane); }
   for (var i = 0u; i < params.length; i += LANES) {
-    let place = chunk * params.length + i + lane;
-    let inside = i + lane < params.length && place < params.mp4;
-    for (var tile = 0u; tile < params.rows; tile += TILE) {
-      inputs(tile, lane, min(place, params.mp4 - 1u), inside);
-    }
+    // Of another chunk, or past the end: not written.
+    let n = select(params.mp4, chunk * params.length + i + lane, i + lane < params.length);
+    for (var tile = 0u; tile < params.rows; tile += TILE) { inputTile(tile, lane, n, 0u, HIDDEN); }
   }
 }
