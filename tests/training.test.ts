@@ -222,6 +222,15 @@ describe('meta-Adam', () => {
         Math.max(...(average ?? new Float32Array()).map((value, i) => Math.abs(value - (phi[i] ?? 0)))),
       ).toBeGreaterThan(0.01);
       expect((await plain.readState()).average).toBeUndefined();
+      // A state without an average, as of a run that kept none: it begins with the weights.
+      const old = await plain.readState();
+      const later = new Trainer(context(), { ...config, weightAverage: decay }, undefined);
+      try {
+        await later.prepare(old);
+        expect(bits((await later.readState()).average ?? new Float32Array())).toEqual(bits(old.phi));
+      } finally {
+        later.destroy();
+      }
     } finally {
       plain.destroy();
       averaged.destroy();

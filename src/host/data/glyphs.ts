@@ -258,6 +258,7 @@ function glyphViews(table: GlyphTable, views: readonly View[]): GlyphTable {
 /** The classes `from` to `to` of the glyphs, with their images alone. */
 export function glyphClasses(table: GlyphTable, from: number, to: number): GlyphTable {
   const { maxExamples, counts, names } = table;
+  if (to - from === table.classes) return table;
   const area = table.side ** 2;
   const examples = table.examples.slice(from * maxExamples, to * maxExamples);
   const kept = examples.filter((image) => image !== ABSENT_EXAMPLE);

@@ -104,9 +104,8 @@ export class Trainer {
     this.optimizer = optimizer;
     const gradient = this.#pool.tensor('meta-gradient', optimizer.phi.shape);
     this.#rate = this.#pool.tensor('meta-learning rates', [2]);
-    const { weightAverage } = config;
-    if (weightAverage > 0)
-      this.#average = new WeightAverage(context, this.#pool, optimizer.phi, weightAverage);
+    const { weightAverage: decay } = config;
+    if (decay > 0) this.#average = new WeightAverage(context, this.#pool, optimizer.phi, decay);
     const create = trainingTasks(this.#pool, config, createOptimizee(this.#pool));
     const pool = this.#pool;
     const adam = (label: string, losses: Tensor) => {
@@ -170,7 +169,8 @@ export class Trainer {
       return;
     }
     this.#main.adam.write(state);
-    if (this.#average && state.average) writeTensor(this.#context, this.#average.average, state.average);
+    if (state.average) this.#average?.write(state.average);
+    else this.#average?.restart();
     if (state.imitation) this.#imitation?.adam.write(state.imitation);
   }
 

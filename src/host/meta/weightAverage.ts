@@ -46,6 +46,10 @@ export class WeightAverage {
     });
   }
 
+  write(average: Float32Array): void {
+    writeTensor(this.#context, this.average, average);
+  }
+
   /** Before the submit that holds the meta-step. */
   setIteration(iteration: number): void {
     writeTensor(this.#context, this.#share, Float32Array.of(averageShare(this.#decay, iteration)));

@@ -1,4 +1,5 @@
 import cellCode from '../../shaders/lib/lstmCell.wgsl?raw';
+import gateAdjointsCode from '../../shaders/lib/lstmGateAdjoints.wgsl?raw';
 import gatesCode from '../../shaders/lib/lstmGates.wgsl?raw';
 import backwardGatesCode from '../../shaders/lstm/backwardGates.wgsl?raw';
 import backwardInputsCode from '../../shaders/lstm/backwardInputs.wgsl?raw';
@@ -65,6 +66,7 @@ export const lstmBackwardGatesKernel: Kernel = {
 export const lstmBackwardInputsKernel: Kernel = {
   name: 'lstm/backwardInputs',
   code: backwardInputsCode,
+  libraries: [gateAdjointsCode],
   tensors: { weights: 'uniform', dGates: 'read', dInput: 'readWrite' },
   params: {
     mp4: 'u32',
@@ -80,6 +82,7 @@ export const lstmBackwardInputsKernel: Kernel = {
 export const lstmBackwardWeightsKernel: Kernel = {
   name: 'lstm/backwardWeights',
   code: backwardWeightsCode,
+  libraries: [gateAdjointsCode],
   tensors: { input: 'read', dGates: 'read', partials: 'readWrite' },
   params: {
     mp4: 'u32',
@@ -93,8 +96,22 @@ export const lstmBackwardWeightsKernel: Kernel = {
   },
 };
 
-function sizesOf({ inputs, hidden, mp4 }: LstmSizes) {
-  return { mp4, inputs, hidden };
+/** Runs a kernel whose threads are tiles of lib/lstmGates.wgsl, for as many units at once as the weights' binding holds. */
+function runOnTiles(
+  program: Program,
+  kernel: Kernel,
+  tensors: Readonly<Record<string, Tensor>> & { readonly weights: Tensor },
+  sizes: LstmSizes,
+): void {
+  const { inputs, hidden, mp4 } = sizes;
+  for (const range of unitRanges(sizes)) {
+    program.run(kernel, {
+      tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
+      params: { mp4, inputs, hidden, firstUnit: range.first, units: range.units },
+      constants: { WEIGHTS: sizes.window },
+      workgroups: [groupsOf64(mp4 / 2), Math.ceil(range.units / 4)],
+    });
+  }
 }
 
 /** h, c [hidden, M] from x [inputs, M], hPrev, cPrev [hidden, M]; weights [hidden, row, 4]. */
@@ -114,14 +131,7 @@ export function recordLstmForward(
     program.run(lstmForwardSubgroupsKernel, { tensors, ...unitWalk(sizes) });
     return;
   }
-  for (const range of unitRanges(sizes)) {
-    program.run(lstmForwardKernel, {
-      tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
-      params: { ...sizesOf(sizes), firstUnit: range.first, units: range.units },
-      constants: { WEIGHTS: sizes.window },
-      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(range.units / 4)],
-    });
-  }
+  runOnTiles(program, lstmForwardKernel, tensors, sizes);
 }
 
 /** The gates of `recordLstmGates`, in the order of their blocks of rows. */
@@ -133,14 +143,7 @@ export function recordLstmGates(
   tensors: { readonly weights: Tensor; readonly x: Tensor; readonly hPrev: Tensor; readonly z: Tensor },
   sizes: LstmSizes,
 ): void {
-  for (const range of unitRanges(sizes)) {
-    program.run(lstmGatesKernel, {
-      tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
-      params: { ...sizesOf(sizes), firstUnit: range.first, units: range.units },
-      constants: { WEIGHTS: sizes.window },
-      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(range.units / 4)],
-    });
-  }
+  runOnTiles(program, lstmGatesKernel, tensors, sizes);
 }
 
 /**
@@ -201,14 +204,7 @@ export function recordLstmBackwardGates(
   },
   sizes: LstmSizes,
 ): void {
-  for (const range of unitRanges(sizes)) {
-    program.run(lstmBackwardGatesKernel, {
-      tensors: { ...tensors, weights: weightsOf(tensors.weights, sizes, range) },
-      params: { ...sizesOf(sizes), firstUnit: range.first, units: range.units },
-      constants: { WEIGHTS: sizes.window },
-      workgroups: [groupsOf64(sizes.mp4 / 2), Math.ceil(range.units / 4)],
-    });
-  }
+  runOnTiles(program, lstmBackwardGatesKernel, tensors, sizes);
 }
 
 /**

@@ -1,6 +1,8 @@
 import cellCode from '../../shaders/lib/lstmCell.wgsl?raw';
+import gateAdjointsCode from '../../shaders/lib/lstmGateAdjoints.wgsl?raw';
 import inputTileCode from '../../shaders/lib/lstmInputTile.wgsl?raw';
 import unitsCode from '../../shaders/lib/lstmUnits.wgsl?raw';
+import halvesCode from '../../shaders/lib/subgroupHalves.wgsl?raw';
 import texelsCode from '../../shaders/lib/texels.wgsl?raw';
 import backwardInputsCode from '../../shaders/lstm/backwardInputsSubgroups.wgsl?raw';
 import backwardCode from '../../shaders/lstm/backwardSubgroups.wgsl?raw';
@@ -55,7 +57,7 @@ export const lstmForwardSubgroupsKernel: Kernel = {
 export const lstmBackwardSubgroupsKernel: Kernel = {
   name: 'lstm/backwardSubgroups',
   code: backwardCode,
-  libraries: [cellCode, texelsCode, unitsCode, inputTileCode],
+  libraries: [cellCode, texelsCode, unitsCode, halvesCode, gateAdjointsCode, inputTileCode],
   enables: ['subgroups'],
   tensors: {
     weights: 'texels',
@@ -87,7 +89,7 @@ export const lstmBackwardSubgroupsKernel: Kernel = {
 export const lstmBackwardInputsSubgroupsKernel: Kernel = {
   name: 'lstm/backwardInputsSubgroups',
   code: backwardInputsCode,
-  libraries: [inputTileCode],
+  libraries: [gateAdjointsCode, inputTileCode],
   enables: ['subgroups'],
   tensors: { weights: 'uniform', dGates: 'read', dInput: 'readWrite' },
   params: {
@@ -104,7 +106,7 @@ export const lstmBackwardInputsSubgroupsKernel: Kernel = {
 export const lstmBackwardWeightsSubgroupsKernel: Kernel = {
   name: 'lstm/backwardWeightsSubgroups',
   code: backwardWeightsCode,
-  libraries: [texelsCode],
+  libraries: [texelsCode, halvesCode],
   enables: ['subgroups'],
   tensors: { x: 'texels', hPrev: 'texels', dGates: 'read', partials: 'readWrite' },
   params: { mp4: 'u32', chunks: 'u32', length: 'u32', accumulate: 'u32', inputs: 'u32', hidden: 'u32' },

@@ -1,5 +1,6 @@
 // e^x - 1 without the cancellation near 0: by its series for |x| < 1/2, where it leaves out x^7 / 8!. Exact limits far
 // from 0; shared by activation/*.
+// Shapes: of four numbers at once, one by one.
 // Source: the series of the exponential function, as C's expm1.
 
 fn expm1(x: vec4f) -> vec4f {

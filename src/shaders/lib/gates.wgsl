@@ -4,7 +4,7 @@
 // The including file gets the constants FEATURES (length of a), FORGET, INPUT, MOMENTUM_FORGET, MOMENTUM_INPUT (modes),
 // MOMENTUM (0 or 1: is there a second cell), M_ROW (its row in the state), FEEDBACK (0: the pre-sigmoid value of a gate
 // is fed back, 1: its sigmoid).
-// Weights: row k < FEATURES for a[k], then one row for the cell's previous state, one for the gate's own previous value,
+// Shapes: weights [FEATURES + 3] vec4f: row k < FEATURES for a[k], then one row for the cell's previous state, one for the gate's own previous value,
 // one for the bias; components are the forget, input, momentum forget and momentum input gate.
 // Source: Ravi & Larochelle 2017; the second cell is the lecture's.
 

@@ -1,5 +1,6 @@
 // One step of an LSTM cell from its gates' pre-activations, and its adjoint, for four coordinates; shared by the
-// lstm kernels. Columns of z are the gates i, f, g, o (torch.nn.LSTMCell), rows are coordinates.
+// lstm kernels.
+// Shapes: z a mat4x4f: columns are the gates i, f, g, o (torch.nn.LSTMCell), rows are coordinates; c, h, dh, dc vec4f of coordinates.
 // Source: Hochreiter & Schmidhuber 1997 with forget gates (Gers et al. 2000), as torch.nn.LSTMCell.
 
 fn sigmoid(v: vec4f) -> vec4f {

@@ -1,6 +1,7 @@
 // Gate pre-activations of an LSTM layer for a tile of 4 units and 8 coordinates, shared by lstm/forward, lstm/gates and
 // lstm/backwardGates: z[unit, gate, n] = bias + sum_k weight[unit, k, gate] * input[k, n], gate order i, f, g, o.
-// Needs lib/lstmCell.wgsl. The including file declares: const WEIGHTS (vec4f in the weights' binding); `weights`, rows of inputs + hidden + 1
+// Needs lib/lstmCell.wgsl.
+// Shapes: the including file declares const WEIGHTS (vec4f in the weights' binding); `weights`, rows of inputs + hidden + 1
 // vec4f a unit (inputs, hidden, bias; one component a gate), the dispatch's first unit first; `x` [inputs, mp4] and
 // `hPrev` [hidden, mp4] as vec4f of four coordinates; `params` with mp4, inputs, hidden, units.
 // Register tiling: 6 loads serve 128 multiply-adds, and no private array is indexed by a loop variable. Sizes are

@@ -1,21 +1,12 @@
 // A tile of 20 rows of the inputs' adjoint: sum over units u and gates q of weight[u, k, q] * dGates[4 u + q, n], where the 8 lanes
 // of a subgroup are vec4f of coordinates; shared by lstm/backwardSubgroups and lstm/backwardInputsSubgroups. A lane loads the
 // weights of up to 3 rows, and all lanes use all of them: none may have returned early.
-// The including file declares: `params` with mp4, first (input of row 0) and rows; `dGates` [.., mp4] vec4f; fn weightOf(unit, input) -> vec4f;
+// Needs lib/lstmGateAdjoints.wgsl.
+// Shapes: the including file declares `params` with mp4, first (input of row 0) and rows; fn weightOf(unit, input) -> vec4f;
 // fn putInput(row, n, value), which writes nothing where n is mp4 or more.
 // Source: adjoint of lib/lstmGates.wgsl in its inputs.
 
 const TILE = 20u;
-
-fn gatesOf(unit: u32, n: u32) -> mat4x4f {
-  let row = 4u * unit * params.mp4 + n;
-  return mat4x4f(
-    dGates[row],
-    dGates[row + params.mp4],
-    dGates[row + 2u * params.mp4],
-    dGates[row + 3u * params.mp4],
-  );
-}
 
 // For the lane's place n, of `units` units, the first one's gates being those of firstUnit.
 fn inputTile(tile: u32, lane: u32, n: u32, firstUnit: u32, units: u32) {

@@ -2,7 +2,8 @@
 // the coordinates, shared by lstm/forwardSubgroups and lstm/backwardSubgroups: z as in lib/lstmGates.wgsl, bit for bit.
 // A lane keeps its unit's weights in registers; one load brings 4 rows of inputs at both places, a row a lane, and subgroupShuffle
 // hands them round. Nothing but the place is carried from one pass of the loop to the next.
-// Needs lib/lstmCell.wgsl and lib/texels.wgsl. The including file declares: const INPUTS and HIDDEN (sizes, 1 to 24);
+// Needs lib/lstmCell.wgsl and lib/texels.wgsl.
+// Shapes: the including file declares const INPUTS and HIDDEN (sizes, 1 to 24);
 // `weights` [HIDDEN, INPUTS + HIDDEN + 1]; `x` [INPUTS, mp4] and `hPrev` [HIDDEN, mp4]; `params` with mp4. The three are
 // texels, a vec4f each. Invocation i of a workgroup must be lane i % 8.
 // Source: torch.nn.LSTMCell.

@@ -1,5 +1,6 @@
 // 1 - beta^t without the cancellation of small t: -expm1(t ln beta), by its series where the exponent is small.
 // ln beta as 2 artanh((beta - 1) / (beta + 1)), whose series converges fast near beta = 1 and is exact to f32 there.
+// Shapes: of one number each.
 // Source: Adam's bias correction (Kingma & Ba 2015).
 
 fn logNearOne(beta: f32) -> f32 {

@@ -15,16 +15,6 @@ fn put(at: u32, value: vec4f) {
   if (params.accumulate == 0u) { dInput[at] = value; } else { dInput[at] += value; }
 }
 
-fn gatesOf(unit: u32, n: u32) -> mat4x4f {
-  let row = 4u * unit * params.mp4 + n;
-  return mat4x4f(
-    dGates[row],
-    dGates[row + params.mp4],
-    dGates[row + 2u * params.mp4],
-    dGates[row + 3u * params.mp4],
-  );
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let n = id.x * 2u;

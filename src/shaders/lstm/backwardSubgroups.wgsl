@@ -73,15 +73,6 @@ fn rowsOf(eight: u32, lane: u32, n: u32) -> vec4f {
   return select(hOf(max(k, INPUTS) - INPUTS, n), xOf(k, n), k < INPUTS);
 }
 
-// The gates of the unit in lanes 0 to 3, and of that in lanes 4 to 7.
-fn lower(d: vec4f) -> mat4x4f {
-  return mat4x4f(subgroupBroadcast(d, 0u), subgroupBroadcast(d, 1u), subgroupBroadcast(d, 2u), subgroupBroadcast(d, 3u));
-}
-
-fn upper(d: vec4f) -> mat4x4f {
-  return mat4x4f(subgroupBroadcast(d, 4u), subgroupBroadcast(d, 5u), subgroupBroadcast(d, 6u), subgroupBroadcast(d, 7u));
-}
-
 fn add(to: Rows, d: mat4x4f, rows: Rows) -> Rows {
   var sum = to;
   sum.r0 += rows.r0 * d;
@@ -91,18 +82,6 @@ fn add(to: Rows, d: mat4x4f, rows: Rows) -> Rows {
   if (EIGHTS > 4u) { sum.r4 += rows.r4 * d; }
   if (EIGHTS > 5u) { sum.r5 += rows.r5 * d; }
   return sum;
-}
-
-fn total(v: vec4f) -> f32 {
-  return (v.x + v.y) + (v.z + v.w);
-}
-
-fn lowerOf(v: f32) -> vec4f {
-  return vec4f(subgroupBroadcast(v, 0u), subgroupBroadcast(v, 1u), subgroupBroadcast(v, 2u), subgroupBroadcast(v, 3u));
-}
-
-fn upperOf(v: f32) -> vec4f {
-  return vec4f(subgroupBroadcast(v, 4u), subgroupBroadcast(v, 5u), subgroupBroadcast(v, 6u), subgroupBroadcast(v, 7u));
 }
 
 fn pickOf(u: u32, of0: vec4f, of1: vec4f, of2: vec4f, of3: vec4f) -> vec4f {

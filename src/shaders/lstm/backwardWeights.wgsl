@@ -15,16 +15,6 @@ fn inputOf(k: u32, n: u32) -> vec4f {
   return select(input[min(k, params.rows - 1u) * params.mp4 + n], vec4f(1.0), k >= params.rows);
 }
 
-fn gatesOf(unit: u32, n: u32) -> mat4x4f {
-  let row = 4u * unit * params.mp4 + n;
-  return mat4x4f(
-    dGates[row],
-    dGates[row + params.mp4],
-    dGates[row + 2u * params.mp4],
-    dGates[row + 3u * params.mp4],
-  );
-}
-
 fn put(unit: u32, k: u32, chunk: u32, value: vec4f) {
   if (unit >= params.hidden || k >= params.outputs) { return; }
   let at = (unit * params.size + params.first + k) * params.chunks + chunk;

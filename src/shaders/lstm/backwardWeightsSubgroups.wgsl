@@ -23,15 +23,6 @@ struct Rows { x0: vec4f, x1: vec4f, x2: vec4f, h0: vec4f, h1: vec4f, h2: vec4f, 
 fn xOf(k: u32, n: u32) -> vec4f { return textureLoad(x, texel(min(k, params.inputs - 1u) * params.mp4 + n)); }
 fn hOf(k: u32, n: u32) -> vec4f { return textureLoad(hPrev, texel(min(k, params.hidden - 1u) * params.mp4 + n)); }
 
-// The gates of the unit in lanes 0 to 3, and of that in lanes 4 to 7.
-fn lower(d: vec4f) -> mat4x4f {
-  return mat4x4f(subgroupBroadcast(d, 0u), subgroupBroadcast(d, 1u), subgroupBroadcast(d, 2u), subgroupBroadcast(d, 3u));
-}
-
-fn upper(d: vec4f) -> mat4x4f {
-  return mat4x4f(subgroupBroadcast(d, 4u), subgroupBroadcast(d, 5u), subgroupBroadcast(d, 6u), subgroupBroadcast(d, 7u));
-}
-
 fn add(to: Rows, d: mat4x4f, rows: Rows) -> Rows {
   var sum = to;
   sum.x0 += rows.x0 * d;
@@ -41,18 +32,6 @@ fn add(to: Rows, d: mat4x4f, rows: Rows) -> Rows {
   if (H_GROUPS > 1u) { sum.h1 += rows.h1 * d; }
   if (H_GROUPS > 2u) { sum.h2 += rows.h2 * d; }
   return sum;
-}
-
-fn total(v: vec4f) -> f32 {
-  return (v.x + v.y) + (v.z + v.w);
-}
-
-fn lowerOf(v: f32) -> vec4f {
-  return vec4f(subgroupBroadcast(v, 0u), subgroupBroadcast(v, 1u), subgroupBroadcast(v, 2u), subgroupBroadcast(v, 3u));
-}
-
-fn upperOf(v: f32) -> vec4f {
-  return vec4f(subgroupBroadcast(v, 4u), subgroupBroadcast(v, 5u), subgroupBroadcast(v, 6u), subgroupBroadcast(v, 7u));
 }
 
 fn choose(otherwise: Rows, rows: Rows, condition: bool) -> Rows {
