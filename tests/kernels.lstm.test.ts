@@ -1,4 +1,4 @@
-import { describe, expect, it, type TestContext } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { GpuContext } from '../src/host/gpu/context.ts';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
 import {
@@ -11,27 +11,16 @@ import {
   recordLstmBackwardWeights,
   recordLstmForward,
 } from '../src/host/ops/lstm.ts';
-import { LSTM_VARIANTS, type LstmVariant, lstmVariant } from '../src/host/ops/lstmVariants.ts';
 import { recordReducePartials } from '../src/host/ops/reduce.ts';
 import { type LstmWeights, lstmCell } from '../src/reference/lstm.ts';
 import { type Algebra, at } from '../src/reference/scalar.ts';
 import { Tape } from '../src/reference/tape.ts';
 import { expectClose, inner, magnitudes, randomValues } from './support/compare.ts';
-import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
+import { runKernels, unwritten } from './support/gpu.ts';
+import { LSTM_KERNELS, lstmDevices } from './support/lstmDevices.ts';
 import { lstmAllowed, sumOf } from './support/tolerances.ts';
 
-const contexts: Record<LstmVariant, () => GpuContext> = {
-  plain: gpuForThisFile({ subgroups: false }),
-  subgroups: gpuForThisFile(),
-};
-
-/** The device whose kernels are of a variant; a test is reported as skipped where the adapter cannot run it. */
-function deviceOf(variant: LstmVariant, { skip }: TestContext): GpuContext {
-  const context = contexts[variant]();
-  const { description } = context.adapter;
-  if (lstmVariant(context) !== variant) skip(`${description} does not run the LSTM kernels "${variant}"`);
-  return context;
-}
+const deviceOf = lstmDevices();
 
 type Numbers = Float32Array | Float64Array;
 
@@ -226,7 +215,7 @@ async function check(gpu: GpuContext, shape: Shape): Promise<void> {
   expectClose([left], [right], sumOf(4 * hidden + M, [inner(scale.dWeights, sizeWeights)]), '<dx, x>');
 }
 
-describe.each(LSTM_VARIANTS)('lstm, %s', (variant) => {
+describe.each(LSTM_KERNELS)('lstm, %s', (kernels) => {
   /**
    * Threads: 1, 63, 64, 65 and a prime. Tiles: 4 units forward, 2 x 7 for the weights, 10 rows for the inputs; of the
    * subgroup kernels 8 units, 4 units x 8, 16 or 24 rows, and 20 rows, over walks of up to 128 vec4f.
@@ -252,17 +241,17 @@ describe.each(LSTM_VARIANTS)('lstm, %s', (variant) => {
   ];
 
   it.for(shapes)('$inputs inputs, $hidden units, $coordinates coordinates, $chunks chunks', (shape, test) =>
-    check(deviceOf(variant, test), shape),
+    check(deviceOf(kernels, test), shape),
   );
 
   it('a layer whose weights do not fit one uniform binding', async (test) => {
     const shape = { inputs: 2, hidden: 80, coordinates: 16, chunks: 4 };
     expect(16 * shape.hidden * lstmRow(shape)).toBeGreaterThan(65536);
-    await check(deviceOf(variant, test), shape);
+    await check(deviceOf(kernels, test), shape);
   });
 
   it('a step back leaves alone what is not wanted, sets dx where it is told, and adds to partials', async (test) => {
-    const gpu = deviceOf(variant, test);
+    const gpu = deviceOf(kernels, test);
     const shape = { inputs: 9, hidden: 11, coordinates: 8 * 67, chunks: 3 };
     const data = dataOf(shape);
     const sizes = sizesOf(shape);
@@ -294,7 +283,7 @@ describe.each(LSTM_VARIANTS)('lstm, %s', (variant) => {
   });
 
   it('saturated gates reach their limits, and none becomes NaN', async (test) => {
-    const gpu = deviceOf(variant, test);
+    const gpu = deviceOf(kernels, test);
     const shape = { inputs: 1, hidden: 1, coordinates: 8, chunks: 1 };
     const data = dataOf(shape);
     data.weights.set([300, 300, 300, 300], 0);
@@ -306,7 +295,7 @@ describe.each(LSTM_VARIANTS)('lstm, %s', (variant) => {
   });
 
   it('NaN among the inputs of one coordinate is NaN in its h and c, and in no other', async (test) => {
-    const gpu = deviceOf(variant, test);
+    const gpu = deviceOf(kernels, test);
     const shape = { inputs: 2, hidden: 3, coordinates: 8, chunks: 1 };
     const data = dataOf(shape);
     data.x[5] = Number.NaN;
@@ -319,7 +308,7 @@ describe.each(LSTM_VARIANTS)('lstm, %s', (variant) => {
   });
 
   it('NaN in a cell state stays there', async (test) => {
-    const gpu = deviceOf(variant, test);
+    const gpu = deviceOf(kernels, test);
     const shape = { inputs: 2, hidden: 3, coordinates: 8, chunks: 1 };
     const data = dataOf(shape);
     data.cPrev[8 + 5] = Number.NaN;

@@ -1,18 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import type { GpuContext } from '../src/host/gpu/context.ts';
 import { outputWeights, recordCoordinateOutputBackward } from '../src/host/ops/coordinateOutput.ts';
 import { lstmRow, lstmWindow, recordLstmBackward } from '../src/host/ops/lstm.ts';
-import { LSTM_VARIANTS, type LstmVariant, lstmVariant } from '../src/host/ops/lstmVariants.ts';
 import { recordReducePartials } from '../src/host/ops/reduce.ts';
 import { at } from '../src/reference/scalar.ts';
 import { expectClose, magnitudes, randomValues } from './support/compare.ts';
-import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
+import { runKernels, unwritten } from './support/gpu.ts';
+import { LSTM_KERNELS, lstmDevices } from './support/lstmDevices.ts';
 import { sumOf } from './support/tolerances.ts';
 
-const contexts: Record<LstmVariant, () => GpuContext> = {
-  plain: gpuForThisFile({ subgroups: false }),
-  subgroups: gpuForThisFile(),
-};
+const deviceOf = lstmDevices();
 
 interface Shape {
   readonly inputs: number;
@@ -36,7 +32,7 @@ function readoutGradient({ hidden, coordinates: M }: Shape, h: Numbers, dOut: Nu
   });
 }
 
-describe.each(LSTM_VARIANTS)('what is read out of h, %s', (variant) => {
+describe.each(LSTM_KERNELS)('what is read out of h, %s', (kernels) => {
   /** Rows of [h, 1]: in one eight, two, three and four, the bias in one of its own; and a layer too large for lanes. */
   const shapes: Shape[] = [
     { inputs: 12, hidden: 3, coordinates: 8, chunks: 1 },
@@ -49,8 +45,7 @@ describe.each(LSTM_VARIANTS)('what is read out of h, %s', (variant) => {
   it.for(shapes)(
     '$inputs inputs, $hidden units, $coordinates coordinates, $chunks chunks',
     async (shape, test) => {
-      const gpu = contexts[variant]();
-      if (lstmVariant(gpu) !== variant) test.skip(`${gpu.adapter.description} does not run ${variant}`);
+      const gpu = deviceOf(kernels, test);
       const { inputs, hidden, coordinates: M, chunks } = shape;
       const weightCount = 4 * hidden * lstmRow(shape);
       const [rows, outputs] = [weightCount * chunks, outputWeights(hidden)];

@@ -1,17 +1,15 @@
-import { describe, expect, it, type TestContext } from 'vitest';
-import type { GpuContext } from '../src/host/gpu/context.ts';
+import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
 import {
   inputsWorkgroups,
-  lstmBackwardInputsSubgroupsKernel,
-  lstmBackwardSubgroupsKernel,
-  lstmBackwardWeightsSubgroupsKernel,
-  lstmForwardSubgroupsKernel,
+  lstmSubgroupKernels,
+  SUBGROUP_LANES,
   subgroupChunks,
   unitWalk,
 } from '../src/host/ops/lstmSubgroups.ts';
-import { type LstmChoice, lstmVariant } from '../src/host/ops/lstmVariants.ts';
+import { type LstmChoice, lstmLanes, lstmVariant } from '../src/host/ops/lstmVariants.ts';
 import { gpuForThisFile, runKernels } from './support/gpu.ts';
+import { lstmDevices } from './support/lstmDevices.ts';
 
 const gpu = gpuForThisFile();
 const gpuWithout = gpuForThisFile({ subgroups: false });
@@ -26,9 +24,13 @@ function choice(kind: 'gpu' | 'software', subgroupLanes: number, storageTextureR
 }
 
 describe('the choice between the LSTM kernels', () => {
-  it('subgroup kernels on software adapters with subgroups of 8, plain ones elsewhere', () => {
-    expect(lstmVariant(choice('software', 8))).toBe('subgroups');
-    expect([0, 4, 16].map((lanes) => lstmVariant(choice('software', lanes)))).toEqual(Array(3).fill('plain'));
+  it('subgroup kernels on software adapters with subgroups of 4 or 8, plain ones elsewhere', () => {
+    for (const lanes of SUBGROUP_LANES) {
+      expect(lstmVariant(choice('software', lanes))).toBe('subgroups');
+      expect(lstmLanes(choice('software', lanes))).toBe(lanes);
+    }
+    expect([0, 2, 16].map((lanes) => lstmVariant(choice('software', lanes)))).toEqual(Array(3).fill('plain'));
+    expect(lstmLanes(choice('gpu', 8))).toBeUndefined();
     expect(lstmVariant(choice('gpu', 8))).toBe('plain');
     expect(lstmVariant(choice('software', 8, false))).toBe('plain');
   });
@@ -42,15 +44,10 @@ describe('the choice between the LSTM kernels', () => {
   });
 });
 
-/** The device, if its adapter runs the subgroup kernels; else the test is reported as skipped. */
-function subgroupDevice({ skip }: TestContext): GpuContext {
-  const context = gpu();
-  if (lstmVariant(context) !== 'subgroups') skip(`${context.adapter.description} does not run them`);
-  return context;
-}
+const deviceOf = lstmDevices();
 
-describe('subgroup kernels', () => {
-  it('invocation i of a workgroup is lane i % 8 of subgroup i / 8, which they rely on', async (test) => {
+describe.each(SUBGROUP_LANES)('subgroup kernels of %i lanes', (lanes) => {
+  it('invocation i of a workgroup is lane i % lanes, which they rely on', async (test) => {
     const code = `
 @group(0) @binding(0) var<storage, read_write> lanes: array<vec2u>;
 @compute @workgroup_size(64)
@@ -61,36 +58,38 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
       ...{ name: 'test/lanes', code, enables: ['subgroups'] },
       ...{ tensors: { lanes: 'readWrite' }, params: {} },
     };
-    const { lanes } = await runKernels(
-      subgroupDevice(test),
+    const read = await runKernels(
+      deviceOf(`${lanes} lanes`, test),
       { lanes: new Uint32Array(128) },
       (program, tensors) => program.run(kernel, { tensors, workgroups: [1] }),
     );
-    expect(Array.from(lanes)).toEqual(Array.from({ length: 64 }, (_, i) => [i % 8, i - (i % 8)]).flat());
+    const expected = Array.from({ length: 64 }, (_, i) => [i % lanes, i - (i % lanes)]).flat();
+    expect(Array.from(read.lanes)).toEqual(expected);
   });
 
-  const walk = unitWalk({ inputs: 1, hidden: 3, mp4: 2 });
+  const walk = unitWalk({ inputs: 1, hidden: 3, mp4: 2 }, lanes);
   const backward = { mp4: 2, length: 2, chunks: 2, rows: 4, readoutRow: 3 * 5 };
   const inputs = { mp4: 2, size: 5, firstUnit: 0, units: 3, first: 1, rows: 3, accumulate: 0 };
   const weights = { mp4: 2, chunks: 5, length: 1, accumulate: 0, inputs: 1, hidden: 3 };
   const groups = { X_GROUPS: 1, H_GROUPS: 1 };
   const WEIGHTS = { WEIGHTS: 900 };
+  const kernels = lstmSubgroupKernels[lanes];
   const cases = [
-    { kernel: lstmForwardSubgroupsKernel, ...walk, written: { h: 24, c: 24 } },
+    { kernel: kernels.forward, ...walk, written: { h: 24, c: 24 } },
     {
-      kernel: lstmBackwardSubgroupsKernel,
+      kernel: kernels.backward,
       params: { ...backward, accumulate: 0, first: 0, addToX: 0, scale: 1 },
       constants: { INPUTS: 1, HIDDEN: 3, READOUT: 1 },
       written: { dc: 24, dh: 24, dGates: 96, dx: 8, partials: 4 * (3 * 5 + 1) * 2 },
     },
     {
-      kernel: lstmBackwardInputsSubgroupsKernel,
+      kernel: kernels.backwardInputs,
       params: inputs,
       constants: WEIGHTS,
       written: { dInput: 24 },
     },
     {
-      kernel: lstmBackwardWeightsSubgroupsKernel,
+      kernel: kernels.backwardWeights,
       ...{ params: weights, constants: groups, written: { partials: 4 * 3 * 5 * 5 } },
     },
   ];
@@ -101,7 +100,7 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
     const data = Object.fromEntries(
       names.map((name, i) => [name, new Float32Array(4096).fill(0.37 + i / 9)]),
     );
-    const read = await runKernels(subgroupDevice(test), data, (program, tensors) =>
+    const read = await runKernels(deviceOf(`${lanes} lanes`, test), data, (program, tensors) =>
       program.run(kernel, { tensors, params, constants, workgroups: [3, 1, 2] }),
     );
     for (const [name, count] of Object.entries(written)) {
@@ -110,12 +109,15 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
       expect(last, `the last element of ${name} that changed`).toBe(count - 1);
     }
   });
+});
 
-  it('walks of up to 128 vec4f, an even number, shorter ones where there would be fewer than 32 subgroups', () => {
+describe('the work of the subgroup kernels', () => {
+  it('walks of up to 128 vec4f, an even number, shorter ones where there would be fewer than 4 workgroups', () => {
     const layer = { inputs: 2, hidden: 20 };
-    expect(unitWalk({ ...layer, mp4: 2 })).toMatchObject({ params: { length: 2 }, workgroups: [1] });
-    expect(unitWalk({ ...layer, mp4: 34 })).toMatchObject({ params: { length: 6 }, workgroups: [4] });
-    expect(unitWalk({ ...layer, mp4: 3978 })).toMatchObject({ params: { length: 126 }, workgroups: [20] });
+    expect(unitWalk({ ...layer, mp4: 2 }, 8)).toMatchObject({ params: { length: 2 }, workgroups: [1] });
+    expect(unitWalk({ ...layer, mp4: 34 }, 8)).toMatchObject({ params: { length: 6 }, workgroups: [4] });
+    expect(unitWalk({ ...layer, mp4: 3978 }, 8)).toMatchObject({ params: { length: 126 }, workgroups: [20] });
+    expect(unitWalk({ ...layer, mp4: 34 }, 4)).toMatchObject({ params: { length: 4 }, workgroups: [3] });
     expect(inputsWorkgroups(65, 21)).toEqual([2, 2]);
     const chunks = [2, 34, 320, 3978].map((mp4) => subgroupChunks(mp4));
     expect(chunks).toEqual([1, 1, 8, 32]);

@@ -17,14 +17,11 @@ import {
   inputsWorkgroups,
   type LstmBackwardNumbers,
   type LstmReadout,
-  lstmBackwardInputsSubgroupsKernel,
-  lstmBackwardSubgroupsKernel,
-  lstmBackwardWeightsSubgroupsKernel,
-  lstmForwardSubgroupsKernel,
+  lstmSubgroupKernels,
   unitWalk,
   weightsDispatch,
 } from './lstmSubgroups.ts';
-import { lanesHoldUnits, lstmVariant } from './lstmVariants.ts';
+import { lanesHoldUnits, lstmLanes } from './lstmVariants.ts';
 
 export { type LstmSizes, lstmRow, lstmWindow } from './lstmSizes.ts';
 export type { LstmReadout } from './lstmSubgroups.ts';
@@ -127,8 +124,9 @@ export function recordLstmForward(
   },
   sizes: LstmSizes,
 ): void {
-  if (lstmVariant(program.context) === 'subgroups' && lanesHoldUnits(sizes)) {
-    program.run(lstmForwardSubgroupsKernel, { tensors, ...unitWalk(sizes) });
+  const lanes = lstmLanes(program.context);
+  if (lanes && lanesHoldUnits(sizes)) {
+    program.run(lstmSubgroupKernels[lanes].forward, { tensors, ...unitWalk(sizes, lanes) });
     return;
   }
   runOnTiles(program, lstmForwardKernel, tensors, sizes);
@@ -171,8 +169,9 @@ export function recordLstmBackward(
 ): void {
   const { partials, dx, ...ofGates } = tensors;
   const { weights, x, hPrev, dh, dGates } = ofGates;
-  if (lstmVariant(program.context) === 'subgroups' && lanesHoldUnits(sizes)) {
-    program.run(lstmBackwardSubgroupsKernel, backwardDispatch(tensors, sizes, numbers, readout));
+  const lanes = lstmLanes(program.context);
+  if (lanes && lanesHoldUnits(sizes)) {
+    program.run(lstmSubgroupKernels[lanes].backward, backwardDispatch(tensors, sizes, numbers, readout));
     return;
   }
   if (readout) {
@@ -219,9 +218,9 @@ export function recordLstmBackwardInputs(
 ): void {
   const rows = numbers.of === 'x' ? sizes.inputs : sizes.hidden;
   const first = numbers.of === 'x' ? 0 : sizes.inputs;
-  const subgroups = lstmVariant(program.context) === 'subgroups';
-  const kernel = subgroups ? lstmBackwardInputsSubgroupsKernel : lstmBackwardInputsKernel;
-  const workgroups: Dispatch['workgroups'] = subgroups
+  const lanes = lstmLanes(program.context);
+  const kernel = lanes ? lstmSubgroupKernels[lanes].backwardInputs : lstmBackwardInputsKernel;
+  const workgroups: Dispatch['workgroups'] = lanes
     ? inputsWorkgroups(sizes.mp4, rows)
     : [groupsOf64(sizes.mp4 / 2), Math.ceil(rows / 10)];
   for (const [index, range] of unitRanges(sizes).entries()) {
@@ -250,8 +249,9 @@ export function recordLstmBackwardWeights(
   sizes: LstmSizes,
   numbers: { readonly chunks: number; readonly accumulate: boolean },
 ): void {
-  if (lstmVariant(program.context) === 'subgroups') {
-    program.run(lstmBackwardWeightsSubgroupsKernel, weightsDispatch(tensors, sizes, numbers));
+  const lanes = lstmLanes(program.context);
+  if (lanes) {
+    program.run(lstmSubgroupKernels[lanes].backwardWeights, weightsDispatch(tensors, sizes, numbers, lanes));
     return;
   }
   const { inputs, hidden, mp4 } = sizes;

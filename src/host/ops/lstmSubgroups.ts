@@ -1,8 +1,13 @@
+import handedRowsCode from '../../shaders/lib/handedRows.wgsl?raw';
+import lanes4Code from '../../shaders/lib/lanes4.wgsl?raw';
+import lanes8Code from '../../shaders/lib/lanes8.wgsl?raw';
 import cellCode from '../../shaders/lib/lstmCell.wgsl?raw';
 import gateAdjointsCode from '../../shaders/lib/lstmGateAdjoints.wgsl?raw';
+import gateRowsCode from '../../shaders/lib/lstmGateRows.wgsl?raw';
 import inputTileCode from '../../shaders/lib/lstmInputTile.wgsl?raw';
+import unitArrayCode from '../../shaders/lib/lstmUnitArray.wgsl?raw';
+import unitRegistersCode from '../../shaders/lib/lstmUnitRegisters.wgsl?raw';
 import unitsCode from '../../shaders/lib/lstmUnits.wgsl?raw';
-import halvesCode from '../../shaders/lib/subgroupHalves.wgsl?raw';
 import texelsCode from '../../shaders/lib/texels.wgsl?raw';
 import backwardInputsCode from '../../shaders/lstm/backwardInputsSubgroups.wgsl?raw';
 import backwardCode from '../../shaders/lstm/backwardSubgroups.wgsl?raw';
@@ -15,13 +20,15 @@ import { groupsOf64 } from './coordinates.ts';
 import type { LstmSizes } from './lstmSizes.ts';
 
 /*
- * The LSTM's kernels for subgroups of 8 lanes: the same results from fewer loads (docs/performance.md). Each function
+ * The LSTM's kernels for subgroups of 4 or 8 lanes: the same results from fewer loads (docs/performance.md). Each function
  * gives the dispatch of its kernel; the tensors are those of the plain kernel unless said otherwise.
  */
 
-const LANES = 8;
+/** Lanes of a subgroup: what hands round what they have loaded is written for these. */
+export const SUBGROUP_LANES = [4, 8] as const;
+export type SubgroupLanes = (typeof SUBGROUP_LANES)[number];
 
-/** Units of a subgroup whose lanes are units; its lanes take them at two vec4f of coordinates at once. */
+/** Units of a subgroup whose lanes are units; 8 lanes take them at two vec4f of coordinates at once. */
 const UNITS = 4;
 
 /** vec4f of coordinates a subgroup walks over at most, after it has loaded its weights. */
@@ -31,16 +38,19 @@ const WALK = 128;
 const LEAST_CHUNK = 40;
 const MOST_CHUNKS = 32;
 
-/** Shorter walks give at least as many subgroups, if there are coordinates enough: four workgroups. */
-const LEAST_SUBGROUPS = 32;
+/** Shorter walks give at least as many workgroups of 64 lanes, if there are coordinates enough. */
+const LEAST_WORKGROUPS = 4;
 
-/** Groups of 8 rows of inputs, and of hidden inputs, that a thread of the weights' kernel sums at most. */
+/** Loads of inputs, and of hidden inputs, a row a lane, that a thread of the weights' kernel sums at most. */
 const MOST_GROUPS = 3;
 
-export const lstmForwardSubgroupsKernel: Kernel = {
+/** A kernel but for the file that hands round what its lanes have loaded. */
+type LanesKernel = Kernel & { readonly libraries: readonly string[] };
+
+const forward: LanesKernel = {
   name: 'lstm/forwardSubgroups',
   code: forwardCode,
-  libraries: [cellCode, texelsCode, unitsCode],
+  libraries: [cellCode, texelsCode, handedRowsCode, unitsCode],
   enables: ['subgroups'],
   tensors: {
     weights: 'texels',
@@ -54,10 +64,13 @@ export const lstmForwardSubgroupsKernel: Kernel = {
 };
 
 /** A whole step back through a layer; the plain kernels take three for it. */
-export const lstmBackwardSubgroupsKernel: Kernel = {
+const backward: LanesKernel = {
   name: 'lstm/backwardSubgroups',
   code: backwardCode,
-  libraries: [cellCode, texelsCode, unitsCode, halvesCode, gateAdjointsCode, inputTileCode],
+  libraries: [
+    ...[cellCode, texelsCode, handedRowsCode, unitsCode],
+    ...[gateRowsCode, gateAdjointsCode, inputTileCode],
+  ],
   enables: ['subgroups'],
   tensors: {
     weights: 'texels',
@@ -86,10 +99,10 @@ export const lstmBackwardSubgroupsKernel: Kernel = {
   },
 };
 
-export const lstmBackwardInputsSubgroupsKernel: Kernel = {
+const backwardInputs: LanesKernel = {
   name: 'lstm/backwardInputsSubgroups',
   code: backwardInputsCode,
-  libraries: [gateAdjointsCode, inputTileCode],
+  libraries: [handedRowsCode, gateAdjointsCode, inputTileCode],
   enables: ['subgroups'],
   tensors: { weights: 'uniform', dGates: 'read', dInput: 'readWrite' },
   params: {
@@ -103,14 +116,41 @@ export const lstmBackwardInputsSubgroupsKernel: Kernel = {
   },
 };
 
-export const lstmBackwardWeightsSubgroupsKernel: Kernel = {
+const backwardWeights: LanesKernel = {
   name: 'lstm/backwardWeightsSubgroups',
   code: backwardWeightsCode,
-  libraries: [texelsCode, halvesCode],
+  libraries: [texelsCode, handedRowsCode, gateRowsCode],
   enables: ['subgroups'],
   tensors: { x: 'texels', hPrev: 'texels', dGates: 'read', partials: 'readWrite' },
   params: { mp4: 'u32', chunks: 'u32', length: 'u32', accumulate: 'u32', inputs: 'u32', hidden: 'u32' },
 };
+
+/** By lanes: how they hand round what they have loaded, and where a lane keeps its unit's weights. */
+const LANES_CODE: Readonly<Record<SubgroupLanes, { readonly lanes: string; readonly unit: string }>> = {
+  4: { lanes: lanes4Code, unit: unitArrayCode },
+  8: { lanes: lanes8Code, unit: unitRegistersCode },
+};
+
+/** The kernels as they are compiled for subgroups of so many lanes. */
+function kernelsFor(lanes: SubgroupLanes) {
+  const code = LANES_CODE[lanes];
+  const whole = (kernel: LanesKernel): Kernel => ({
+    ...kernel,
+    libraries: [
+      code.lanes,
+      ...kernel.libraries.flatMap((one) => (one === unitsCode ? [one, code.unit] : [one])),
+    ],
+  });
+  return {
+    forward: whole(forward),
+    /** A whole step back through a layer; the plain kernels take three for it. */
+    backward: whole(backward),
+    backwardInputs: whole(backwardInputs),
+    backwardWeights: whole(backwardWeights),
+  };
+}
+
+export const lstmSubgroupKernels = { 4: kernelsFor(4), 8: kernelsFor(8) } as const;
 
 /** What a step back through a layer makes. */
 export interface LstmBackwardNumbers {
@@ -147,14 +187,14 @@ function evenLength(mp4: number, parts: number): number {
  * Params, constants and workgroups of the forward kernel. Sizes are constants, so layers of different
  * sizes have pipelines of their own.
  */
-export function unitWalk({ inputs, hidden, mp4 }: UnitSizes): Walk {
+export function unitWalk({ inputs, hidden, mp4 }: UnitSizes, lanes: SubgroupLanes): Walk {
   const unitGroups = Math.ceil(hidden / UNITS);
-  const most = Math.min(WALK, Math.ceil((mp4 * unitGroups) / LEAST_SUBGROUPS));
+  const most = Math.min(WALK, Math.ceil((mp4 * unitGroups * lanes) / (64 * LEAST_WORKGROUPS)));
   const length = evenLength(mp4, Math.ceil(mp4 / most));
   return {
     params: { mp4, length },
     constants: { INPUTS: inputs, HIDDEN: hidden },
-    workgroups: [groupsOf64(LANES * unitGroups * Math.ceil(mp4 / length))],
+    workgroups: [groupsOf64(lanes * unitGroups * Math.ceil(mp4 / length))],
   };
 }
 
@@ -211,9 +251,10 @@ export function weightsDispatch(
   tensors: { readonly x: Tensor; readonly hPrev: Tensor; readonly dGates: Tensor; readonly partials: Tensor },
   { inputs, hidden, mp4 }: LstmSizes,
   numbers: { readonly chunks: number; readonly accumulate: boolean },
+  lanes: SubgroupLanes,
 ): Dispatch {
   const { chunks } = numbers;
-  const groups = (rows: number) => Math.ceil(rows / LANES);
+  const groups = (rows: number) => Math.ceil(rows / lanes);
   const [ofX, ofH] = [Math.min(MOST_GROUPS, groups(inputs)), Math.min(MOST_GROUPS, groups(hidden))];
   const constants: KernelConstants = { X_GROUPS: ofX, H_GROUPS: ofH };
   const tiles = Math.max(Math.ceil(groups(inputs) / ofX), Math.ceil(groups(hidden) / ofH));
@@ -222,6 +263,6 @@ export function weightsDispatch(
     tensors,
     params: { mp4, chunks, length: Math.ceil(mp4 / chunks), accumulate, inputs, hidden },
     constants,
-    workgroups: [groupsOf64(LANES * chunks * Math.ceil(hidden / 4)), tiles],
+    workgroups: [groupsOf64(lanes * chunks * Math.ceil(hidden / 4)), tiles],
   };
 }

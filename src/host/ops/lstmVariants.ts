@@ -2,17 +2,14 @@ import { ConfigError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import type { LstmSizes } from './lstmSizes.ts';
-import { subgroupChunks } from './lstmSubgroups.ts';
+import { SUBGROUP_LANES, type SubgroupLanes, subgroupChunks } from './lstmSubgroups.ts';
 
 /**
- * `plain`: a thread makes a register tile, weights come from uniform memory; right everywhere. `subgroups`: the 8
+ * `plain`: a thread makes a register tile, weights come from uniform memory; right everywhere. `subgroups`: the 4 or 8
  * lanes of a subgroup load different data and hand it round.
  */
 export const LSTM_VARIANTS = ['plain', 'subgroups'] as const;
 export type LstmVariant = (typeof LSTM_VARIANTS)[number];
-
-/** Lanes the subgroup kernels are written for. */
-const LANES = 8;
 
 /** Inputs and units up to which a lane can keep its unit's weights in registers (lib/lstmUnits.wgsl). */
 const MOST_ROWS = 24;
@@ -27,8 +24,18 @@ const GROUP = 'lstm';
 export type LstmChoice = Pick<GpuContext, 'adapter' | 'subgroupLanes' | 'chosen'>;
 
 /** The variants that run on a device. */
-export function lstmCandidates({ adapter, subgroupLanes }: LstmChoice): readonly LstmVariant[] {
-  return subgroupLanes === LANES && adapter.storageTextureReads ? LSTM_VARIANTS : ['plain'];
+export function lstmCandidates(context: LstmChoice): readonly LstmVariant[] {
+  return runnableLanes(context) ? LSTM_VARIANTS : ['plain'];
+}
+
+/** Lanes of the device's subgroups where the subgroup kernels run on it. */
+function runnableLanes({ adapter, subgroupLanes }: LstmChoice): SubgroupLanes | undefined {
+  return adapter.storageTextureReads ? SUBGROUP_LANES.find((lanes) => lanes === subgroupLanes) : undefined;
+}
+
+/** Lanes of the subgroup kernels that programs on this device take; undefined where they take the plain ones. */
+export function lstmLanes(context: LstmChoice): SubgroupLanes | undefined {
+  return lstmVariant(context) === 'subgroups' ? runnableLanes(context) : undefined;
 }
 
 /**

@@ -1,7 +1,7 @@
-// A tile of 20 rows of the inputs' adjoint: sum over units u and gates q of weight[u, k, q] * dGates[4 u + q, n], where the 8 lanes
+// A tile of 20 rows of the inputs' adjoint: sum over units u and gates q of weight[u, k, q] * dGates[4 u + q, n], where the lanes
 // of a subgroup are vec4f of coordinates; shared by lstm/backwardSubgroups and lstm/backwardInputsSubgroups. A lane loads the
-// weights of up to 3 rows, and all lanes use all of them: none may have returned early.
-// Needs lib/lstmGateAdjoints.wgsl.
+// weights of 3 rows, or 5 where there are 4 lanes, and all lanes use all of them: none may have returned early.
+// Needs lib/lstmGateAdjoints.wgsl, lib/handedRows.wgsl and lib/lanes8.wgsl or lib/lanes4.wgsl.
 // Shapes: the including file declares `params` with mp4, first (input of row 0) and rows; fn weightOf(unit, input) -> vec4f;
 // fn putInput(row, n, value), which writes nothing where n is mp4 or more.
 // Source: adjoint of lib/lstmGates.wgsl in its inputs.
@@ -13,38 +13,44 @@ fn inputTile(tile: u32, lane: u32, n: u32, firstUnit: u32, units: u32) {
   // Rows past the last repeat it and are not written.
   let last = params.rows - 1u;
   let k0 = params.first + min(tile + lane, last);
-  let k1 = params.first + min(tile + lane + 8u, last);
-  let k2 = params.first + min(tile + lane + 16u, last);
+  let k1 = params.first + min(tile + 4u + lane, last);
+  let k2 = params.first + min(tile + 8u + lane, last);
+  let k3 = params.first + min(tile + 12u + lane, last);
+  let k4 = params.first + min(tile + 16u + lane, last);
   var a0 = vec4f(0.0); var a1 = vec4f(0.0); var a2 = vec4f(0.0); var a3 = vec4f(0.0);
   var a4 = vec4f(0.0); var a5 = vec4f(0.0); var a6 = vec4f(0.0); var a7 = vec4f(0.0);
   var a8 = vec4f(0.0); var a9 = vec4f(0.0); var a10 = vec4f(0.0); var a11 = vec4f(0.0);
   var a12 = vec4f(0.0); var a13 = vec4f(0.0); var a14 = vec4f(0.0); var a15 = vec4f(0.0);
   var a16 = vec4f(0.0); var a17 = vec4f(0.0); var a18 = vec4f(0.0); var a19 = vec4f(0.0);
   for (var u = 0u; u < units; u++) {
-    let w0 = weightOf(u, k0);
-    let w1 = weightOf(u, k1);
-    let w2 = weightOf(u, k2);
+    var w0 = Loads();
+    w0.d0 = weightOf(u, k0);
+    if (LANES == 4u) { w0.d1 = weightOf(u, k1); }
+    var w1 = Loads();
+    w1.d0 = weightOf(u, k2);
+    if (LANES == 4u) { w1.d1 = weightOf(u, k3); }
+    let w2 = Loads(weightOf(u, k4), vec4f(0.0));
     let d = gatesOf(firstUnit + u, min(n, params.mp4 - 1u));
-    a0 += d * subgroupBroadcast(w0, 0u);
-    a1 += d * subgroupBroadcast(w0, 1u);
-    a2 += d * subgroupBroadcast(w0, 2u);
-    a3 += d * subgroupBroadcast(w0, 3u);
-    a4 += d * subgroupBroadcast(w0, 4u);
-    a5 += d * subgroupBroadcast(w0, 5u);
-    a6 += d * subgroupBroadcast(w0, 6u);
-    a7 += d * subgroupBroadcast(w0, 7u);
-    a8 += d * subgroupBroadcast(w1, 0u);
-    a9 += d * subgroupBroadcast(w1, 1u);
-    a10 += d * subgroupBroadcast(w1, 2u);
-    a11 += d * subgroupBroadcast(w1, 3u);
-    a12 += d * subgroupBroadcast(w1, 4u);
-    a13 += d * subgroupBroadcast(w1, 5u);
-    a14 += d * subgroupBroadcast(w1, 6u);
-    a15 += d * subgroupBroadcast(w1, 7u);
-    a16 += d * subgroupBroadcast(w2, 0u);
-    a17 += d * subgroupBroadcast(w2, 1u);
-    a18 += d * subgroupBroadcast(w2, 2u);
-    a19 += d * subgroupBroadcast(w2, 3u);
+    a0 += d * row0(w0);
+    a1 += d * row1(w0);
+    a2 += d * row2(w0);
+    a3 += d * row3(w0);
+    a4 += d * row4(w0);
+    a5 += d * row5(w0);
+    a6 += d * row6(w0);
+    a7 += d * row7(w0);
+    a8 += d * row0(w1);
+    a9 += d * row1(w1);
+    a10 += d * row2(w1);
+    a11 += d * row3(w1);
+    a12 += d * row4(w1);
+    a13 += d * row5(w1);
+    a14 += d * row6(w1);
+    a15 += d * row7(w1);
+    a16 += d * row0(w2);
+    a17 += d * row1(w2);
+    a18 += d * row2(w2);
+    a19 += d * row3(w2);
   }
   // One place that stores, in a loop: twenty of them take seconds to compile on lavapipe.
   for (var i = 0u; i < min(TILE, params.rows - tile); i++) {

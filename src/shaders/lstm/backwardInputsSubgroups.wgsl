@@ -21,5 +21,5 @@ fn putInput(row: u32, n: u32, value: vec4f) {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  inputTile(id.y * TILE, id.x % 8u, id.x, params.firstUnit, params.units);
+  inputTile(id.y * TILE, id.x % LANES, id.x, params.firstUnit, params.units);
 }

@@ -1,10 +1,10 @@
 // Formula: as lstm/backwardWeights: dWeight[u, k, q] = sum_n dGates[4 u + q, n] * input[k, n], the bias' input being 1.
-// Source: as lstm/backwardWeights. Lanes are inputs: lane l of a subgroup of 8 sums for the rows l, l + 8, l + 16 of x and of hPrev.
-// Source: Lane l loads row l of 8 rows of dGates (two units), and subgroupBroadcast hands them round.
+// Source: as lstm/backwardWeights. Lanes are inputs: lane l of a subgroup sums for the rows l, l + LANES, l + 2 LANES of x and of hPrev.
+// Source: Lane l loads row l of LANES rows of dGates (one unit or two), and they are handed round.
 // Shapes: x [inputs, mp4]; hPrev [hidden, mp4]; dGates [4 hidden, mp4]; partials [hidden * (inputs + hidden + 1), chunks], all vec4f.
 // Writes: partials = when accumulate is 0, else +=
-// Grid: x over chunks, tiles of 4 units and 8 lanes, the last fastest, in workgroups of 64: neighbours share inputs; y over tiles of
-// Grid: 8 X_GROUPS rows of x and 8 H_GROUPS rows of hPrev (constants, 1 to 3); chunk c takes n = c length .. (c + 1) length.
+// Grid: x over chunks, tiles of 4 units and lanes, the last fastest, in workgroups of 64: neighbours share inputs; y over tiles of
+// Grid: LANES X_GROUPS rows of x and LANES H_GROUPS rows of hPrev (constants, 1 to 3); chunk c takes n = c length .. (c + 1) length.
 
 struct Params { mp4: u32, chunks: u32, length: u32, accumulate: u32, inputs: u32, hidden: u32 }
 
@@ -14,7 +14,6 @@ struct Params { mp4: u32, chunks: u32, length: u32, accumulate: u32, inputs: u32
 @group(0) @binding(3) var<storage, read_write> partials: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-const LANES = 8u;
 const TILE = 4u;
 
 // Of one lane: its rows of the inputs, or what it sums for them, one component a gate.
@@ -61,7 +60,7 @@ fn put(unit: u32, k: u32, end: u32, chunk: u32, value: vec4f) {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  // No lane returns early: all 8 are needed to hand rows round.
+  // No lane returns early: all are needed to hand rows round.
   let lane = id.x % LANES;
   let subgroup = id.x / LANES;
   let tiles = (params.hidden + TILE - 1u) / TILE;
@@ -69,11 +68,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let unit = subgroup % tiles * TILE;
   let kx = id.y * X_GROUPS * LANES + lane;
   let kh = id.y * H_GROUPS * LANES + lane;
-  let last = 4u * params.hidden - 1u;
-  let row0 = min(4u * unit + lane, last) * params.mp4;
-  let row1 = min(4u * unit + LANES + lane, last) * params.mp4;
   var u0 = Rows(); var u1 = Rows(); var u2 = Rows(); var u3 = Rows();
-  var bias0 = 0.0; var bias1 = 0.0;
+  var bias0 = vec2f(0.0); var bias1 = vec2f(0.0);
   for (var i = 0u; i < params.length; i++) {
     let place = chunk * params.length + i;
     let n = min(place, params.mp4 - 1u);
@@ -84,12 +80,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     rows.h0 = hOf(kh, n);
     if (H_GROUPS > 1u) { rows.h1 = hOf(kh + LANES, n); }
     if (H_GROUPS > 2u) { rows.h2 = hOf(kh + 2u * LANES, n); }
-    let d0 = select(vec4f(0.0), dGates[row0 + n], place < params.mp4);
-    bias0 += total(d0);
+    let d0 = gateRows(unit, params.hidden, lane, place);
+    bias0 = addTotals(bias0, d0);
     u0 = add(u0, lower(d0), rows);
     u1 = add(u1, upper(d0), rows);
-    let d1 = select(vec4f(0.0), dGates[row1 + n], place < params.mp4);
-    bias1 += total(d1);
+    let d1 = gateRows(unit + 2u, params.hidden, lane, place);
+    bias1 = addTotals(bias1, d1);
     u2 = add(u2, lower(d1), rows);
     u3 = add(u3, upper(d1), rows);
   }

@@ -1,8 +1,8 @@
 // Formula: as lstm/forward, bit for bit.
-// Source: lib/lstmUnits.wgsl: lanes are units, a subgroup of 8 walks over `length` vec4f of coordinates, two at a time; `length` is even.
+// Source: lib/lstmUnits.wgsl: lanes are units, a subgroup walks over `length` vec4f of coordinates, one or two at a time; `length` is even.
 // Shapes: weights [HIDDEN, INPUTS + HIDDEN + 1] vec4f; x [INPUTS, mp4] vec4f; hPrev, cPrev, h, c [HIDDEN, mp4] vec4f.
 // Writes: h =, c =
-// Grid: x over walks, units / 4 rounded up and 8 lanes, the last fastest, in workgroups of 64: neighbours share inputs.
+// Grid: x over walks, units / 4 rounded up and lanes, the last fastest, in workgroups of 64: neighbours share inputs.
 
 struct Params { mp4: u32, length: u32 }
 
@@ -24,14 +24,14 @@ fn put(unit: u32, n: u32, z: mat4x4f) {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  // No lane returns early: all 8 are needed to hand inputs round.
+  // No lane returns early: all are needed to hand inputs round.
   let lane = id.x % LANES;
   let subgroup = id.x / LANES;
   let unit = subgroup % UNIT_GROUPS * UNITS + lane % UNITS;
   let first = subgroup / UNIT_GROUPS * params.length;
-  let w = unitWeights(unit);
+  loadUnit(unit);
   for (var i = 0u; i < params.length; i += PLACES) {
     let n = first + i + lane / UNITS;
-    put(unit, n, unitGates(w, lane, min(n, params.mp4 - 1u)));
+    put(unit, n, unitGates(lane, min(n, params.mp4 - 1u)));
   }
 }
