@@ -105,6 +105,11 @@ export const trainOptions = {
     describe: 'gated: a gate is fed its own past pre-sigmoid or after the sigmoid (default pre-sigmoid)',
   },
   'learn-theta0': { type: 'boolean', describe: 'gated: learn the starting point too (default: in few-shot)' },
+  'zero-head': {
+    type: 'boolean',
+    describe:
+      'gated: keep the last layer of a learned theta_0 at zero, so that it fits any number of classes (default: learn it too)',
+  },
   groups: {
     ...text,
     describe:

@@ -213,7 +213,7 @@ const OWN_FLAGS = {
   rnnprop: ['layers', 'output-scale', 'beta1', 'beta2'],
   gated: [
     ...['preprocess', 'p', 'k', 'controller', 'gate-feedback', 'forget-gate', 'input-gate'],
-    ...['momentum-forget-gate', 'momentum-input-gate', 'learn-theta0'],
+    ...['momentum-forget-gate', 'momentum-input-gate', 'learn-theta0', 'zero-head'],
   ],
 } as const;
 
@@ -245,14 +245,33 @@ function optimizerFlags(kind: string, task: TaskConfig, values: Values): Record<
     momentumForget: gateFrom(values, 'momentum-forget-gate'),
     momentumInput: gateFrom(values, 'momentum-input-gate'),
   });
-  const learns = typeof values['learn-theta0'] === 'boolean' ? values['learn-theta0'] : undefined;
+  const chosen = typeof values['learn-theta0'] === 'boolean' ? values['learn-theta0'] : undefined;
+  const learns = chosen ?? isEpisode(task);
+  if (values['zero-head'] === true && !learns) {
+    throw new ConfigError(
+      '--zero-head is about a learned theta_0, and none is learned',
+      'leave it out, or learn theta_0 too: --learn-theta0',
+    );
+  }
   return {
     gates,
     preprocess: preprocessFrom(values),
     controller: text(values, 'controller') ?? (isEpisode(task) ? FEW_SHOT.controller : undefined),
     gateFeedback: text(values, 'gate-feedback'),
-    theta0Parameters: (learns ?? isEpisode(task)) ? taskParameters(task) : undefined,
+    theta0Parameters: learns ? startParameters(task, values) : undefined,
   };
+}
+
+/** How many parameters a learned theta_0 has: all, or all but the last layer's. */
+function startParameters(task: TaskConfig, values: Values): number {
+  if (values['zero-head'] !== true) return taskParameters(task);
+  const groups = taskGroups(task) ?? [];
+  const head = groups.length > 1 ? groups.at(-1) : undefined;
+  if (head) return head.offset;
+  throw new ConfigError(
+    '--zero-head keeps the last layer at zero, and this task has no layers before it',
+    'leave it out, or train on a network with hidden layers',
+  );
 }
 
 /**

@@ -4,6 +4,7 @@ import {
   CoordwiseError,
   decodeWeights,
   requireGroups,
+  startFits,
   type TaskConfig,
   taskGroups,
   taskParameters,
@@ -60,8 +61,8 @@ export function requireSameArchitecture(
   const groups = taskGroups(task);
   if (optimizer.groups && groups) requireGroups(optimizer.groups, groups);
   const learned = 'theta0Parameters' in optimizer ? optimizer.theta0Parameters : undefined;
+  if (learned === undefined || startFits(learned, groups ?? [])) return;
   const parameters = taskParameters(task);
-  if (learned === undefined || learned === parameters) return;
   throw new ConfigError(
     `${source} holds a starting point theta_0 for ${learned} parameters, and this task has ${parameters}`,
     'add --no-theta0 to use the shared weights alone, or evaluate on the architecture it was trained on',

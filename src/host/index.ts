@@ -106,6 +106,11 @@ export {
   type HandDesignedName,
   type HandDesignedSetting,
 } from './optimizers/handDesigned.ts';
-export type { LearnedOptimizer, Optimizer, WeightBlock } from './optimizers/optimizer.ts';
+export {
+  type LearnedOptimizer,
+  type Optimizer,
+  startFits,
+  type WeightBlock,
+} from './optimizers/optimizer.ts';
 export { TEACHERS } from './optimizers/teachers.ts';
 export { type SettingName, settingPath } from './settingProblem.ts';

@@ -184,7 +184,7 @@ export class Trainer {
     }
     const seen = glyphClasses(table, 0, seenClasses(table.classes, startClasses));
     const start = await pretrainedStart(this.#context, task, seen, seed, onProgress);
-    writeTensor(this.#context, theta0.tensor, start);
+    writeTensor(this.#context, theta0.tensor, start.subarray(0, theta0.parameters));
   }
 
   /** A learned theta_0 starts where the first training task would. */

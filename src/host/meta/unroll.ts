@@ -6,7 +6,12 @@ import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { coordinatesOf, coordinateTensor } from '../ops/coordinates.ts';
 import { recordBroadcastRow } from '../ops/taskRows.ts';
 import type { Optimizee, TaskTensors } from '../optimizees/optimizee.ts';
-import type { BoundOptimizer, LearnedStart, Optimizer } from '../optimizers/optimizer.ts';
+import {
+  type BoundOptimizer,
+  type LearnedStart,
+  type Optimizer,
+  startFits,
+} from '../optimizers/optimizer.ts';
 import { CoordinateSample } from './coordinateSample.ts';
 import { GateRecorder } from './gateRecorder.ts';
 import { Imitation, type Teacher } from './imitation.ts';
@@ -79,6 +84,8 @@ export class Unroll {
   readonly #optimizer: Optimizer;
   readonly #bound: BoundOptimizer;
   readonly #theta0: LearnedStart | undefined;
+  /** [N]: a learned theta_0, and zeros in the last layer where that is not learned; only with a learned theta_0. */
+  readonly #start: Tensor | undefined;
   readonly #sample: CoordinateSample | undefined;
   readonly #backward: UnrollBackward | undefined;
   readonly #draw: Program;
@@ -143,7 +150,10 @@ export class Unroll {
       : undefined;
     this.#optimizer = optimizer;
     this.#theta0 = optimizer.theta0;
-    if (this.#theta0) checkStart(this.#theta0, this.optimizee);
+    if (this.#theta0) {
+      checkStart(this.#theta0, this.optimizee);
+      this.#start = wholeStart(pool, this.#theta0, this.optimizee.parameters);
+    }
     const all = { coordinates, bound: this.#bound, theta: this.#theta, gradients: this.#gradients };
     if (samples) {
       const { keys } = this.#tensors;
@@ -206,7 +216,10 @@ export class Unroll {
     optimizee.recordReset(this.#reset, first);
     if (this.#theta0) {
       const { tensor, parameters } = this.#theta0;
-      recordBroadcastRow(this.#reset, { row: tensor, rows: first }, { tasks, count: parameters });
+      const row = this.#start ?? tensor;
+      // The zeros of the last layer are those that a buffer begins with.
+      if (row !== tensor) this.#reset.copy(tensor, row.view('learned part', 0, [parameters]));
+      recordBroadcastRow(this.#reset, { row, rows: first }, { tasks, count: optimizee.parameters });
       optimizee.recordReset(this.#draw, first);
       this.#draw.copy(first.view('theta of the first task', 0, [parameters]), tensor);
     }
@@ -328,8 +341,13 @@ function requireSampling({
   );
 }
 
+/** Row [N] that tasks start from: theta_0 itself where all of it is learned. */
+function wholeStart(pool: TensorPool, theta0: LearnedStart, parameters: number): Tensor {
+  return theta0.parameters === parameters ? theta0.tensor : pool.tensor('theta_0, zero head', [parameters]);
+}
+
 function checkStart({ parameters }: LearnedStart, optimizee: Optimizee): void {
-  if (parameters === optimizee.parameters) return;
+  if (startFits(parameters, optimizee.groups)) return;
   throw new ConfigError(
     `theta_0 was learned for ${parameters} parameters, and ${optimizee.description} has ${optimizee.parameters}`,
     'run it on the architecture it was learned on, or run it without the learned theta_0: the shared weights fit any number of parameters',

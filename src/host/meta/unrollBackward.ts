@@ -51,6 +51,8 @@ export class UnrollBackward {
   readonly #face: BackwardFace;
   readonly #adjoint: Tensor;
   readonly #metaGradient: Tensor;
+  /** [N]: the sum over tasks of dL/dtheta_0; only with a theta_0 whose last layer is not learned. */
+  readonly #startGradient: Tensor | undefined;
   readonly #secondOrder: SecondOrder | undefined;
 
   /** @throws ConfigError when there is nothing to learn, or no second derivatives where they are asked for. */
@@ -74,6 +76,10 @@ export class UnrollBackward {
     this.#metaGradient = metaGradient;
     this.#adjoint = coordinateTensor(pool, 'adjoint of theta', coordinates);
     this.startAdjoint = options.startAdjoint || optimizer.theta0 ? this.#adjoint : undefined;
+    const { theta0 } = optimizer;
+    if (theta0 && theta0.parameters < options.optimizee.parameters) {
+      this.#startGradient = pool.tensor('gradient of theta_0, all layers', [options.optimizee.parameters]);
+    }
     this.#secondOrder = options.secondDerivatives ? planSecondOrder(options, bound.backward) : undefined;
     this.atStart = new Program(pool.context, 'end of the backward pass, at the start of an episode');
     this.#atCarry = new Program(pool.context, 'end of the backward pass, inside an episode');
@@ -96,7 +102,10 @@ export class UnrollBackward {
     if (!optimizer.theta0) return;
     const { offset, parameters } = optimizer.theta0;
     const row = this.#metaGradient.view('gradient of theta_0', offset, [parameters]);
-    recordSumRows(this.atStart, { rows: adjoint, row }, { tasks: coordinates.tasks, count: parameters });
+    const { tasks } = coordinates;
+    const all = this.#startGradient ?? row;
+    recordSumRows(this.atStart, { rows: adjoint, row: all }, { tasks, count: all.length });
+    if (all !== row) this.atStart.copy(all.view('learned part', 0, [parameters]), row);
     recordFill(this.#atCarry, row);
   }
 

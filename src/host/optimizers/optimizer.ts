@@ -118,13 +118,23 @@ export interface Optimizer {
   upload?(): void;
 }
 
-/** A learned starting point theta_0: one number a parameter of one architecture, the same for all tasks. */
+/**
+ * A learned starting point theta_0: one number a parameter of one architecture, the same for all tasks. It may leave
+ * out the last layer, which then starts at zero, so that it fits any number of outputs (Kao et al. 2022).
+ */
 export interface LearnedStart {
-  /** [N]: the part of phi from `offset` on. */
+  /** [parameters]: the part of phi from `offset` on. */
   readonly tensor: Tensor;
   readonly offset: number;
-  /** N */
+  /** N, or N without the last layer's. */
   readonly parameters: number;
+}
+
+/** Whether a theta_0 of `parameters` numbers is one for all of these groups, or for all but the last. */
+export function startFits(parameters: number, groups: readonly ParameterGroup[]): boolean {
+  const last = groups.at(-1);
+  if (!last) return false;
+  return parameters === last.offset + last.count || (groups.length > 1 && parameters === last.offset);
 }
 
 /** A named block of phi, with the shape it has in PyTorch-named weight files. */
