@@ -71,6 +71,36 @@ describe('few-shot', () => {
     expect(curves[1]?.mean).toEqual(curves[0]?.mean);
   });
 
+  it('a theta_0 whose last layer stays zero is evaluated with another number of ways, and a whole one is not', async () => {
+    const [headless, whole] = [freshPath(), freshPath()];
+    const train = ['train', 'few-shot', ...tiny, ...short, '--no-evaluate'];
+    const ended = await cli.run([...train, '--zero-head', '--out', headless]);
+    expect(ended.code, ended.stderr).toBe(0);
+    expect((await cli.run([...train, '--out', whole])).code).toBe(0);
+    const best = decodeWeights(readFileSync(join(headless, 'best.safetensors')), 'best');
+    expect(best.optimizer).toMatchObject({ theta0Parameters: 49 * 6 + 6 });
+    const evaluate = (run: string) => [
+      'evaluate',
+      run,
+      '--ways',
+      '3',
+      '--tasks',
+      '4',
+      '--tuning-tasks',
+      '3',
+      '--json',
+    ];
+    const fewer = await cli.run([...evaluate(headless), '--baselines', 'sgd']);
+    expect(fewer.code, fewer.stderr).toBe(0);
+    const { curves } = JSON.parse(fewer.stdout) as Results;
+    // All classes are as likely before the first step, from the learned theta_0 as by SGD from it.
+    for (const { mean } of curves) expect(mean[0]).toBeCloseTo(Math.log(3), 5);
+    const refused = await cli.run([...evaluate(whole), '--baselines', '']);
+    expect(complaint(refused).sentence).toMatch(
+      /holds a starting point theta_0 for 335 parameters, and this task has 321$/,
+    );
+  });
+
   it('regresses sines, without accuracies', async () => {
     const flags = ['--dataset', 'sine', '--widths', '5', '--controller', 'direct', '--tasks', '2', '--json'];
     const evaluation = ['--test-tasks', '3', '--baselines', 'sgd', '--out', freshPath()];
@@ -95,6 +125,16 @@ describe('few-shot', () => {
       [
         ['--dataset', 'sine', '--ways', '5'],
         /^--ways does not belong to the task few-shot --dataset sine$/,
+        2,
+      ],
+      [
+        ['--zero-head', '--no-learn-theta0'],
+        /^--zero-head is about a learned theta_0, and none is learned$/,
+        2,
+      ],
+      [
+        ['--zero-head', '--widths', ''],
+        /^--zero-head keeps the last layer at zero, and this task has no layers before it$/,
         2,
       ],
       [['--loss-weights', 'sum'], /^--loss-weights is "sum", but must be final/, 2],

@@ -13,6 +13,8 @@ const gpu = gpuForThisFile();
 const mlp = { tasks: 2, hidden: [3], batch: 5, minibatches: 4 } as const;
 const quadratics = smallQuadratic(3, 4);
 const networks = smallMlp({ ...mlp, activation: 'tanh' });
+/** Parameters of the networks' last layer: 3 hidden units to 3 classes. */
+const HEAD = 3 * 3 + 3;
 const LOG_SIGN = { kind: 'log-sign', p: 3 } as const;
 /** One size of the controller for all tests: its kernels are compiled once. */
 const CONTROLLED = { controller: 'lstm', hidden: 3, preprocess: LOG_SIGN } as const;
@@ -82,12 +84,18 @@ const cases: readonly Case[] = [
       theta0Parameters: networks.parameters,
     }),
   },
+  {
+    what: 'theta_0 learned but for its last layer, which is zero',
+    problem: networks,
+    settings: gatedSettings('meta-lstm', { ...DIRECT, theta0Parameters: networks.parameters - HEAD }),
+  },
 ];
 
-/** The starting points the device uses: theta_0 in every row where it is learned. */
-function startsOf({ problem, settings }: Case): Float32Array {
+/** The starting points the device uses: theta_0 in every row where it is learned, zero in a last layer that is not. */
+function startsOf({ problem: { theta0, parameters }, settings }: Case): Float32Array {
   const n = settings.theta0Parameters;
-  return n === undefined ? problem.theta0 : problem.theta0.map((_, i) => at(problem.theta0, i % n));
+  if (n === undefined) return theta0;
+  return theta0.map((_, i) => (i % parameters < n ? at(theta0, i % parameters) : 0));
 }
 
 describe.each([false, true])('second derivatives %s', (secondDerivatives) => {
@@ -113,12 +121,13 @@ describe.each([false, true])('second derivatives %s', (secondDerivatives) => {
       expect(Math.hypot(...block), `${name} receives a gradient`).toBeGreaterThan(0);
     }
     if (!optimizer.theta0) return;
-    const { parameters } = optimizer.theta0;
-    const summed = new Float64Array(parameters);
+    const summed = new Float64Array(problem.parameters);
     for (const [i, value] of expected.theta0Gradient.entries()) {
-      summed[i % parameters] = at(summed, i % parameters) + value;
+      const n = i % problem.parameters;
+      summed[n] = at(summed, n) + value;
     }
-    expect(relativeError(ours.gradient['theta0'] ?? [], summed), 'theta0').toBeLessThan(1e-5);
+    const learned = summed.subarray(0, optimizer.theta0.parameters);
+    expect(relativeError(ours.gradient['theta0'] ?? [], learned), 'theta0').toBeLessThan(1e-5);
   });
 });
 
