@@ -37,7 +37,8 @@ export function rowsTable({ rows, steps, publishedStep }: TestResult): TextTable
     ...shown.map((step) => `step ${formatCount(step)}`),
     ...(hasSeeds ? ['meta-seeds, last step'] : []),
     ...(hasPublished ? [`published, step ${formatCount(publishedStep)}`] : []),
-    'std. error',
+    // From step 200 on losses are means over several steps, and the standard error is of the last of them (lossAtStep).
+    (shown.at(-1) ?? 0) < 200 ? 'std. error' : 'std. error of the last loss alone',
     'sum',
     'setting',
   ];
