@@ -11,7 +11,7 @@ import { SUBGROUP_LANES, type SubgroupLanes, subgroupChunks } from './lstmSubgro
 export const LSTM_VARIANTS = ['plain', 'subgroups'] as const;
 export type LstmVariant = (typeof LSTM_VARIANTS)[number];
 
-/** Inputs and units up to which a lane can keep its unit's weights in registers (lib/lstmUnits.wgsl). */
+/** Inputs and units up to which a lane keeps its unit's weights (lib/lstmUnits.wgsl). */
 const MOST_ROWS = 24;
 
 /** Chunks of the plain kernels, a thread each. */
