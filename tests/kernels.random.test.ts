@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { minibatchIndices, STREAMS, threefry, toUnit, type Words } from '../src/host/data/threefry.ts';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
-import { recordMinibatch, recordNormal, recordUniform } from '../src/host/ops/random.ts';
+import { recordMinibatch } from '../src/host/ops/images.ts';
+import { recordNormal, recordUniform } from '../src/host/ops/random.ts';
 import { at } from '../src/reference/scalar.ts';
 import threefryCode from '../src/shaders/lib/threefry.wgsl?raw';
 import { expectClose, inner } from './support/compare.ts';
@@ -134,21 +135,28 @@ describe('random/normal', () => {
   });
 });
 
-describe('random/minibatch', () => {
-  it.each([1, 63, 64, 65, 131])('%i rows, bit for bit', async (rows) => {
-    const data = { keys, clock: Uint32Array.of(40, 0, 0, 0), indices: unwrittenWords(3 * rows) };
-    const { indices } = await runKernels(gpu(), data, (program, tensors) =>
-      recordMinibatch(program, tensors, { rows, images: 60_000, stream: STREAMS.minibatch, step: 2 }),
+describe('images/minibatch', () => {
+  it.each([1, 63, 64, 65, 131])('%i rows, two of them beyond the batch, bit for bit', async (rows) => {
+    const batch = Math.max(1, rows - 2);
+    const classes = Uint32Array.from({ length: 60_000 }, (_, i) => (i * 7 + 250) % 256);
+    const drawn = { indices: unwrittenWords(3 * rows), labels: unwrittenWords(3 * rows) };
+    const data = { keys, clock: Uint32Array.of(40, 0, 0, 0), classes, ...drawn };
+    const numbers = { batch, rows, images: 60_000, stream: STREAMS.minibatch, step: 2 };
+    const { indices, labels } = await runKernels(gpu(), data, (program, tensors) =>
+      recordMinibatch(program, tensors, numbers),
     );
     const expected = [0, 1, 2].flatMap((task) => [...minibatchIndices(keyOf(task), 42, rows, 60_000)]);
     expect(Array.from(indices)).toEqual(expected);
+    expect(Array.from(labels)).toEqual(expected.map((image, i) => (i % rows < batch ? classes[image] : 0)));
   });
 
   it('draws every image of a small set about as often as any other', async () => {
     const [rows, images] = [4096, 10];
-    const data = { keys, clock: new Uint32Array(4), indices: unwrittenWords(3 * rows) };
+    const drawn = { indices: unwrittenWords(3 * rows), labels: unwrittenWords(3 * rows) };
+    const data = { keys, clock: new Uint32Array(4), classes: new Uint32Array(images), ...drawn };
+    const numbers = { batch: rows, rows, images, stream: STREAMS.minibatch, step: 0 };
     const { indices } = await runKernels(gpu(), data, (program, tensors) =>
-      recordMinibatch(program, tensors, { rows, images, stream: STREAMS.minibatch, step: 0 }),
+      recordMinibatch(program, tensors, numbers),
     );
     const counts = Array.from(
       { length: images },

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { recordAccuracy } from '../src/host/ops/accuracy.ts';
-import {
-  recordSquaredErrorBackward,
-  recordSquaredErrorForward,
-  recordSquaredErrorRBackward,
-} from '../src/host/ops/squaredError.ts';
+import { recordSquaredErrorForward, recordSquaredErrorRBackward } from '../src/host/ops/squaredError.ts';
 import { directionalDerivative, gradient, hessianVector } from '../src/reference/derivatives.ts';
 import { at } from '../src/reference/scalar.ts';
 import { squaredError } from '../src/reference/squaredError.ts';
@@ -56,8 +52,8 @@ describe('squaredError', () => {
       rdoutput: unwritten(length),
     };
     const read = await runKernels(gpu(), data, (program, { output, target, routput, ...t }) => {
-      recordSquaredErrorForward(program, { output, target, rowLoss: t.rowLoss }, sizes);
-      recordSquaredErrorBackward(program, { output, target, doutput: t.doutput }, sizes);
+      const losses = { output, target, rowLoss: t.rowLoss, doutput: t.doutput };
+      recordSquaredErrorForward(program, losses, sizes);
       recordSquaredErrorRBackward(program, { routput, rdoutput: t.rdoutput }, sizes);
     });
     const rowLoss = new Float64Array(tasks * rows);
@@ -108,8 +104,7 @@ describe('squaredError', () => {
       ...{ rowLoss: unwritten(4), doutput: unwritten(8) },
     };
     const read = await runKernels(gpu(), data, (program, { output, target, rowLoss, doutput }) => {
-      recordSquaredErrorForward(program, { output, target, rowLoss }, sizes);
-      recordSquaredErrorBackward(program, { output, target, doutput }, sizes);
+      recordSquaredErrorForward(program, { output, target, rowLoss, doutput }, sizes);
     });
     expect(Array.from(read.rowLoss, Number.isFinite)).toEqual([true, false, false, true]);
     const sound = [true, false, true, true, true, true, false, true];

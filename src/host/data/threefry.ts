@@ -79,7 +79,7 @@ export function taskKeys(seed: number, list: TaskList, first: number, count: num
   return keys;
 }
 
-/** The example indices of one minibatch, as random/minibatch.wgsl draws them. */
+/** The example indices of one minibatch, as images/minibatch.wgsl draws them. */
 export function minibatchIndices(key: Words, step: number, rows: number, images: number): Uint32Array {
   return Uint32Array.from(
     { length: rows },

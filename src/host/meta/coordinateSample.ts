@@ -27,7 +27,7 @@ export interface CoordinateSampleOptions {
 export class CoordinateSample {
   /** The sampled coordinates of every task. */
   readonly coordinates: Coordinates;
-  /** theta and gradients of the sample, a slot for each of the T + 1 steps. */
+  /** A slot for each of the T + 1 steps; only where the way back reads theta is there anything in them but the first. */
   readonly theta: readonly Tensor[];
   readonly gradients: readonly Tensor[];
   readonly bound: BoundOptimizer;
@@ -76,11 +76,13 @@ export class CoordinateSample {
     this.recordGather(program, gradient, target);
   }
 
-  /** The steps of the sample again, with their states kept. */
+  /** The steps of the sample again, with their states kept, and theta where a step's way back reads it. */
   recordReplay(program: Program, losses: Tensor): void {
     for (let t = 0; t < this.#options.steps; t++) {
       const [theta, next, gradient] = [this.theta[t], this.theta[t + 1], this.gradients[t]];
-      if (theta && next && gradient) this.bound.recordStep(program, t, { theta, gradient, losses, next });
+      if (!theta || !next || !gradient) continue;
+      if (this.bound.recordStates) this.bound.recordStates(program, t, gradient);
+      else this.bound.recordStep(program, t, { theta, gradient, losses, next });
     }
   }
 

@@ -1,6 +1,7 @@
 import gatherCode from '../../shaders/images/gather.wgsl?raw';
-import labelsCode from '../../shaders/images/labels.wgsl?raw';
+import minibatchCode from '../../shaders/images/minibatch.wgsl?raw';
 import warpCode from '../../shaders/images/warp.wgsl?raw';
+import threefryCode from '../../shaders/lib/threefry.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -13,11 +14,12 @@ export const gatherKernel: Kernel = {
   params: { batch: 'u32', rows: 'u32', features: 'u32' },
 };
 
-export const labelsKernel: Kernel = {
-  name: 'images/labels',
-  code: labelsCode,
-  tensors: { classes: 'read', indices: 'read', labels: 'readWrite' },
-  params: { batch: 'u32', rows: 'u32' },
+export const minibatchKernel: Kernel = {
+  name: 'images/minibatch',
+  code: minibatchCode,
+  libraries: [threefryCode],
+  tensors: { keys: 'read', clock: 'read', classes: 'read', indices: 'readWrite', labels: 'readWrite' },
+  params: { batch: 'u32', rows: 'u32', images: 'u32', stream: 'u32', step: 'u32' },
 };
 
 export const warpKernel: Kernel = {
@@ -37,20 +39,35 @@ export function recordGather(
   program.run(gatherKernel, {
     tensors,
     params: { batch, rows, features },
-    workgroups: [groupsOf64((features * rows) / 4), tasks],
+    workgroups: [groupsOf64((Math.ceil(features / 4) * rows) / 4), tasks],
   });
 }
 
-/** labels [B, rows] u32: the classes of the images `indices` [B, rows]; classes [images] u32. */
-export function recordLabels(
+/**
+ * indices [B, rows] u32: the images of the minibatch of step clock[0] + step, drawn with replacement; labels [B, rows] u32:
+ * their `classes` [images] u32, 0 beyond the batch.
+ */
+export function recordMinibatch(
   program: Program,
-  tensors: { readonly classes: Tensor; readonly indices: Tensor; readonly labels: Tensor },
-  { tasks, batch, rows }: { readonly tasks: number; readonly batch: number; readonly rows: number },
+  tensors: {
+    readonly keys: Tensor;
+    readonly clock: Tensor;
+    readonly classes: Tensor;
+    readonly indices: Tensor;
+    readonly labels: Tensor;
+  },
+  numbers: {
+    readonly batch: number;
+    readonly rows: number;
+    readonly images: number;
+    readonly stream: number;
+    readonly step: number;
+  },
 ): void {
-  program.run(labelsKernel, {
+  program.run(minibatchKernel, {
     tensors,
-    params: { batch, rows },
-    workgroups: [groupsOf64(rows), tasks],
+    params: { ...numbers },
+    workgroups: [groupsOf64(numbers.rows), tensors.keys.length / 2],
   });
 }
 

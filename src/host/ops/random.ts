@@ -1,5 +1,4 @@
 import threefryCode from '../../shaders/lib/threefry.wgsl?raw';
-import minibatchCode from '../../shaders/random/minibatch.wgsl?raw';
 import normalCode from '../../shaders/random/normal.wgsl?raw';
 import uniformCode from '../../shaders/random/uniform.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
@@ -21,14 +20,6 @@ export const normalKernel: Kernel = {
   libraries: [threefryCode],
   tensors: { keys: 'read', target_: 'readWrite' },
   params: { count: 'u32', stride: 'u32', offset: 'u32', stream: 'u32', scale: 'f32' },
-};
-
-export const minibatchKernel: Kernel = {
-  name: 'random/minibatch',
-  code: minibatchCode,
-  libraries: [threefryCode],
-  tensors: { keys: 'read', clock: 'read', indices: 'readWrite' },
-  params: { rows: 'u32', images: 'u32', stream: 'u32', step: 'u32' },
 };
 
 /** The functions `threefry` and `toUnit` in WGSL, for kernels that draw numbers of their own. */
@@ -66,18 +57,5 @@ export function recordNormal(
     tensors: { keys, target_: target },
     params: { ...span },
     workgroups: [groupsOf64(span.count), keys.length / 2],
-  });
-}
-
-/** indices [B, rows] u32: the examples of the minibatch of step clock[0] + step, drawn with replacement. */
-export function recordMinibatch(
-  program: Program,
-  tensors: { readonly keys: Tensor; readonly clock: Tensor; readonly indices: Tensor },
-  numbers: { readonly rows: number; readonly images: number; readonly stream: number; readonly step: number },
-): void {
-  program.run(minibatchKernel, {
-    tensors,
-    params: { ...numbers },
-    workgroups: [groupsOf64(numbers.rows), tensors.keys.length / 2],
   });
 }

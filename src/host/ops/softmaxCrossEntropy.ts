@@ -1,4 +1,3 @@
-import backwardCode from '../../shaders/softmaxCrossEntropy/backward.wgsl?raw';
 import forwardCode from '../../shaders/softmaxCrossEntropy/forward.wgsl?raw';
 import rBackwardCode from '../../shaders/softmaxCrossEntropy/rBackward.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
@@ -11,14 +10,7 @@ const params = { classes: 'u32', rows: 'u32', batch: 'u32' } as const;
 export const softmaxCrossEntropyForwardKernel: Kernel = {
   name: 'softmaxCrossEntropy/forward',
   code: forwardCode,
-  tensors: { logits: 'read', labels: 'read', rowLoss: 'readWrite' },
-  params,
-};
-
-export const softmaxCrossEntropyBackwardKernel: Kernel = {
-  name: 'softmaxCrossEntropy/backward',
-  code: backwardCode,
-  tensors: { logits: 'read', labels: 'read', dlogits: 'readWrite' },
+  tensors: { logits: 'read', labels: 'read', rowLoss: 'readWrite', dlogits: 'readWrite' },
   params,
 };
 
@@ -38,26 +30,21 @@ export interface SoftmaxSizes {
   readonly rows: number;
 }
 
-/** rowLoss [B, rows]: the cross-entropy of each example, in nats; 0 beyond the batch. */
+/**
+ * rowLoss [B, rows]: the cross-entropy of each example, in nats; dlogits [B, classes, rows]: the adjoint of its mean over the
+ * batch. Both are 0 beyond the batch.
+ */
 export function recordSoftmaxCrossEntropyForward(
   program: Program,
-  tensors: { readonly logits: Tensor; readonly labels: Tensor; readonly rowLoss: Tensor },
+  tensors: {
+    readonly logits: Tensor;
+    readonly labels: Tensor;
+    readonly rowLoss: Tensor;
+    readonly dlogits: Tensor;
+  },
   { tasks, classes, rows, batch }: SoftmaxSizes,
 ): void {
   program.run(softmaxCrossEntropyForwardKernel, {
-    tensors,
-    params: { classes, rows, batch },
-    workgroups: [groupsOf64(rows), tasks],
-  });
-}
-
-/** dlogits [B, classes, rows]: the adjoint of the mean cross-entropy over the batch. */
-export function recordSoftmaxCrossEntropyBackward(
-  program: Program,
-  tensors: { readonly logits: Tensor; readonly labels: Tensor; readonly dlogits: Tensor },
-  { tasks, classes, rows, batch }: SoftmaxSizes,
-): void {
-  program.run(softmaxCrossEntropyBackwardKernel, {
     tensors,
     params: { classes, rows, batch },
     workgroups: [groupsOf64(rows), tasks],

@@ -1,4 +1,3 @@
-import backwardCode from '../../shaders/squaredError/backward.wgsl?raw';
 import forwardCode from '../../shaders/squaredError/forward.wgsl?raw';
 import rBackwardCode from '../../shaders/squaredError/rBackward.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
@@ -11,14 +10,7 @@ const params = { outputs: 'u32', rows: 'u32', batch: 'u32' } as const;
 export const squaredErrorForwardKernel: Kernel = {
   name: 'squaredError/forward',
   code: forwardCode,
-  tensors: { output: 'read', target_: 'read', rowLoss: 'readWrite' },
-  params,
-};
-
-export const squaredErrorBackwardKernel: Kernel = {
-  name: 'squaredError/backward',
-  code: backwardCode,
-  tensors: { output: 'read', target_: 'read', doutput: 'readWrite' },
+  tensors: { output: 'read', target_: 'read', rowLoss: 'readWrite', doutput: 'readWrite' },
   params,
 };
 
@@ -38,29 +30,25 @@ export interface SquaredErrorSizes {
   readonly rows: number;
 }
 
-/** rowLoss [B, rows]: the mean over the outputs of (z - y)^2, an example each; 0 beyond the batch. */
+/**
+ * rowLoss [B, rows]: the mean over the outputs of (z - y)^2, an example each; doutput [B, outputs, rows]: the adjoint of its
+ * mean over the batch. Both are 0 beyond the batch.
+ */
 export function recordSquaredErrorForward(
   program: Program,
-  { output, target, rowLoss }: { readonly output: Tensor; readonly target: Tensor; readonly rowLoss: Tensor },
+  tensors: {
+    readonly output: Tensor;
+    readonly target: Tensor;
+    readonly rowLoss: Tensor;
+    readonly doutput: Tensor;
+  },
   { tasks, outputs, rows, batch }: SquaredErrorSizes,
 ): void {
+  const { target: target_, ...others } = tensors;
   program.run(squaredErrorForwardKernel, {
-    tensors: { output, target_: target, rowLoss },
+    tensors: { ...others, target_ },
     params: { outputs, rows, batch },
     workgroups: [groupsOf64(rows), tasks],
-  });
-}
-
-/** doutput [B, outputs, rows]: the adjoint of the mean squared error over outputs and batch. */
-export function recordSquaredErrorBackward(
-  program: Program,
-  { output, target, doutput }: { readonly output: Tensor; readonly target: Tensor; readonly doutput: Tensor },
-  { tasks, outputs, rows, batch }: SquaredErrorSizes,
-): void {
-  program.run(squaredErrorBackwardKernel, {
-    tensors: { output, target_: target, doutput },
-    params: { outputs, rows, batch },
-    workgroups: [groupsOf64(outputs * rows), tasks],
   });
 }
 

@@ -4,8 +4,7 @@ import { STREAMS } from '../data/threefry.ts';
 import type { Program } from '../gpu/program.ts';
 import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
-import { recordLabels } from '../ops/images.ts';
-import { recordMinibatch } from '../ops/random.ts';
+import { recordMinibatch } from '../ops/images.ts';
 import { planGather, seenSide } from './gather.ts';
 import { type Shape, vectorShape } from './layers/layer.ts';
 import type { TaskTensors } from './optimizee.ts';
@@ -111,10 +110,9 @@ export function createImageSource(
     batches: [minibatch],
     upload: () => images.upload(),
     recordSample(program, step) {
-      const numbers = { rows, images: set.count, stream: STREAMS.minibatch, step };
-      recordMinibatch(program, { keys, clock, indices }, numbers);
+      const numbers = { batch, rows, images: set.count, stream: STREAMS.minibatch, step };
+      recordMinibatch(program, { keys, clock, classes, indices, labels }, numbers);
       recordGather(program, step, { pixels, indices, x });
-      recordLabels(program, { classes, indices, labels }, { tasks, batch, rows });
       return minibatch;
     },
   };

@@ -2,23 +2,19 @@ import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { recordAccuracy } from '../ops/accuracy.ts';
 import {
-  recordSoftmaxCrossEntropyBackward,
   recordSoftmaxCrossEntropyForward,
   recordSoftmaxCrossEntropyRBackward,
 } from '../ops/softmaxCrossEntropy.ts';
-import {
-  recordSquaredErrorBackward,
-  recordSquaredErrorForward,
-  recordSquaredErrorRBackward,
-} from '../ops/squaredError.ts';
+import { recordSquaredErrorForward, recordSquaredErrorRBackward } from '../ops/squaredError.ts';
 import type { ExampleBatch, Objective } from './examples.ts';
 
 /** What a network is trained to do on one batch: output and its adjoint and tangents are [B, outputs, rows]. */
 export interface BoundLoss {
-  /** rowLoss [B, rows]: the loss of every example; 0 beyond the batch. */
-  recordForward(program: Program, output: Tensor, rowLoss: Tensor): void;
-  /** doutput: the adjoint of the mean loss over the batch. */
-  recordBackward(program: Program, output: Tensor, doutput: Tensor): void;
+  /** rowLoss [B, rows]: the loss of every example; doutput: the adjoint of their mean. Both are 0 beyond the batch. */
+  recordForward(
+    program: Program,
+    tensors: { readonly output: Tensor; readonly rowLoss: Tensor; readonly doutput: Tensor },
+  ): void;
   /** rdoutput: the tangent of doutput along routput. */
   recordRBackward(
     program: Program,
@@ -35,20 +31,15 @@ export function bindLoss(objective: Objective, batch: ExampleBatch, tasks: numbe
   if (objective.kind === 'regression') {
     const sizes = { ...counts, outputs: objective.outputs };
     return {
-      recordForward: (program, output, rowLoss) =>
-        recordSquaredErrorForward(program, { output, target, rowLoss }, sizes),
-      recordBackward: (program, output, doutput) =>
-        recordSquaredErrorBackward(program, { output, target, doutput }, sizes),
+      recordForward: (program, tensors) => recordSquaredErrorForward(program, { ...tensors, target }, sizes),
       recordRBackward: (program, { routput, rdoutput }) =>
         recordSquaredErrorRBackward(program, { routput, rdoutput }, sizes),
     };
   }
   const sizes = { ...counts, classes: objective.outputs };
   return {
-    recordForward: (program, logits, rowLoss) =>
-      recordSoftmaxCrossEntropyForward(program, { logits, labels: target, rowLoss }, sizes),
-    recordBackward: (program, logits, dlogits) =>
-      recordSoftmaxCrossEntropyBackward(program, { logits, labels: target, dlogits }, sizes),
+    recordForward: (program, { output: logits, rowLoss, doutput: dlogits }) =>
+      recordSoftmaxCrossEntropyForward(program, { logits, labels: target, rowLoss, dlogits }, sizes),
     recordRBackward: (program, { output, routput, rdoutput }) =>
       recordSoftmaxCrossEntropyRBackward(
         program,

@@ -73,15 +73,15 @@ export class NetworkPass {
     this.rowLoss = pool.tensor(`${batch.label} row loss`, [tasks, batch.rows]);
   }
 
-  /** Every y, and the loss of every example. */
+  /** Every y, the loss of every example, and the adjoint of the last y. */
   recordForward(program: Program, theta: Tensor): void {
     for (const { layer, x, y } of this.#stages) layer.recordForward(program, { theta, x, y });
-    this.#loss.recordForward(program, this.#top.y, this.rowLoss);
+    const { y: output, dy: doutput } = this.#top;
+    this.#loss.recordForward(program, { output, rowLoss: this.rowLoss, doutput });
   }
 
   /** gradient [B, N] of the mean loss over the batch, after `recordForward` at the same theta. */
   recordBackward(program: Program, theta: Tensor, gradient: Tensor | undefined): void {
-    this.#loss.recordBackward(program, this.#top.y, this.#top.dy);
     for (const { layer, ...tensors } of [...this.#stages].reverse()) {
       layer.recordBackward(program, { theta, gradient, ...tensors });
     }

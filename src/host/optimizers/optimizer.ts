@@ -84,6 +84,8 @@ export interface BoundOptimizer {
   recordCarry(program: Program): void;
   /** theta_{t+1} and the states after step t. */
   recordStep(program: Program, step: number, tensors: StepTensors): void;
+  /** As `recordStep`, the states alone; absent where the way back through a step, or the next step's states, read theta. */
+  recordStates?(program: Program, step: number, gradient: Tensor): void;
   /** Absent for optimizers with nothing to learn, and when bound without `training`. */
   readonly backward?: BackwardFace;
   /** Absent for optimizers without gates, and when bound without `observe`. */

@@ -61,16 +61,20 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
   const input = (step: number) => pick(u, step);
   const top = (step: number) => stack.top(step) ?? input(step);
 
+  const recordStates = (program: Program, step: number, gradient: Tensor) => {
+    recordPreprocess(program, { g: gradient, u: input(step) }, settings.preprocess);
+    stack.recordStep(program, step, input(step));
+  };
   const bound: BoundOptimizer = {
     carried: stack.carried,
     ...(binding.observe && { observer: stack.observer(input) }),
     recordReset: (program) => stack.recordReset(program),
     recordCarry: (program) => stack.recordCarry(program),
     recordStep(program, step, { theta, gradient, next }) {
-      recordPreprocess(program, { g: gradient, u: input(step) }, settings.preprocess);
-      stack.recordStep(program, step, input(step));
+      recordStates(program, step, gradient);
       recordCoordinateOutput(program, { weights: output, h: top(step), theta, next }, outputSizes);
     },
+    recordStates,
   };
   if (!training) return bound;
 

@@ -69,6 +69,16 @@ function bindRnnprop(
     return h;
   };
 
+  const recordStates = (program: Program, step: number, gradient: Tensor) => {
+    const averages = {
+      ...{ mPrev: pick(m, step), vPrev: pick(v, step) },
+      ...{ m: pick(m, step + 1), v: pick(v, step + 1) },
+    };
+    const features = { clock, g: gradient, ...averages, u: pick(u, step) };
+    recordMovingAverages(program, features, { beta1, beta2, step });
+    recordEluLayer(program, { weights: input, u: pick(u, step), x }, inputSizes);
+    stack.recordStep(program, step, x);
+  };
   const bound: BoundOptimizer = {
     carried: [pick(m, 0), pick(v, 0), ...stack.carried],
     ...(binding.observe && { observer: stack.observer(() => x) }),
@@ -85,16 +95,10 @@ function bindRnnprop(
       stack.recordCarry(program);
     },
     recordStep(program, step, { theta, gradient, next }) {
-      const averages = {
-        ...{ mPrev: pick(m, step), vPrev: pick(v, step) },
-        ...{ m: pick(m, step + 1), v: pick(v, step + 1) },
-      };
-      const features = { clock, g: gradient, ...averages, u: pick(u, step) };
-      recordMovingAverages(program, features, { beta1, beta2, step });
-      recordEluLayer(program, { weights: input, u: pick(u, step), x }, inputSizes);
-      stack.recordStep(program, step, x);
+      recordStates(program, step, gradient);
       recordTanhOutput(program, { weights: output, h: top(step), theta, next }, outputSizes);
     },
+    recordStates,
   };
   if (!training) return bound;
 
