@@ -98,7 +98,7 @@ describeInBrowser('the page', () => {
 
   // On a busy machine the run may be over before the worker hears that it is to fail: then it is tried again.
   it('memory that runs out is one sentence, and the run goes on from its last state when there is some again', {
-    retry: 2,
+    retry: 5,
   }, async () => {
     const { page } = await browsing().open(SMALL_RUN);
     await page.click('button.primary');
@@ -114,7 +114,8 @@ describeInBrowser('the page', () => {
         return createCommandEncoder.call(this, descriptor);
       };
     });
-    await page.getByText('memory ran out on the way; the run went on from meta-iteration').waitFor();
+    const said = page.getByText('memory ran out on the way; the run went on from meta-iteration');
+    await said.waitFor({ timeout: 8000 });
     await page.click('button.primary');
     await inState(page, 'learn', 'paused');
     const paused = await iteration(page);
