@@ -11,6 +11,7 @@ import {
 import { Program } from '../src/host/gpu/program.ts';
 import { ReadbackRing, readTensors, submit, writeTensor } from '../src/host/gpu/readback.ts';
 import { TensorPool } from '../src/host/gpu/tensor.ts';
+import { PlanPool, planMostTasks } from '../src/host/meta/plan.ts';
 import { openNodeContext } from '../src/node/adapter.ts';
 import { doubleKernel, thrownBy } from './support/doubleKernel.ts';
 import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
@@ -141,6 +142,26 @@ describe('programs', () => {
     expect(String(error)).toContain(`needs ${limit + 1} workgroups`);
     expect(String(error)).toContain(`allows ${limit}`);
     pool.destroy();
+  });
+
+  it('of more tasks than buffers or workgroups allow are planned for as many as they do', () => {
+    const limit = gpu().device.limits.maxComputeWorkgroupsPerDimension;
+    const params = { count: 64, factor: 2 };
+    const plan = (most: number, rows: number, workgroupsATask: number) =>
+      planMostTasks(gpu(), most, 1, (pool, tasks) => {
+        const tensors = { x: pool.tensor('x', [tasks * rows]), y: pool.tensor('y', [64]) };
+        new Program(gpu(), 'plan').run(doubleKernel, {
+          tensors,
+          params,
+          workgroups: [tasks * workgroupsATask],
+        });
+        return tasks;
+      }).plan;
+    expect(plan(10, 64, 1)).toBe(10);
+    expect(plan(10, 64, Math.floor(limit / 3))).toBe(3);
+    expect(plan(10, new PlanPool(gpu()).limitBytes / 16, 1)).toBe(4);
+    expect(() => plan(10, 64, limit + 1)).toThrow(`needs ${limit + 1} workgroups`);
+    expect(() => plan(10, new PlanPool(gpu()).limitBytes / 2, 1)).toThrow('the buffer for x needs');
   });
 
   it('refuse to be encoded before they are prepared, and copies between different sizes', async () => {

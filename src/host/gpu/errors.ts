@@ -5,9 +5,16 @@ export class NoAdapterError extends CoordwiseError {
   override readonly name = 'NoAdapterError';
 }
 
-/** A buffer or a binding would be larger than the adapter allows; nothing was allocated. */
+/** A buffer, a binding or a kernel's grid would be larger than the adapter allows; nothing was allocated. */
 export class LimitError extends CoordwiseError {
   override readonly name = 'LimitError';
+  /** Of a grid: how many times the allowed workgroups. */
+  readonly excess: number | undefined;
+
+  constructor(message: string, remedy: string, excess?: number) {
+    super(message, remedy);
+    this.excess = excess;
+  }
 }
 
 /** The device had no memory left for what was asked. */

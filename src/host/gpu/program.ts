@@ -73,6 +73,7 @@ export class Program {
       throw new LimitError(
         `kernel ${kernel.name} needs ${over} workgroups in one dimension, and this adapter allows ${limit} (maxComputeWorkgroupsPerDimension)`,
         'use fewer tasks at once or a smaller model',
+        over / limit,
       );
     }
     this.#refreshTexels(kernel, dispatch);

@@ -5,7 +5,7 @@ import type { GpuContext } from '../gpu/context.ts';
 import { type PendingRead, ReadbackRing, submit } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
-import { PlanPool } from './plan.ts';
+import { type PlanPool, planMostTasks } from './plan.ts';
 import type { LossMatrix } from './statistics.ts';
 import { createTasks, type TaskData, taskParameters } from './tasks.ts';
 import { Unroll } from './unroll.ts';
@@ -60,28 +60,21 @@ export class Evaluator<T extends Optimizer> {
       );
     }
     const parameters = taskParameters(task);
-    let tasks = Math.min(options.tasks, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
-    for (;;) {
-      const pool = new PlanPool(context);
+    const steps = unrollSteps(task, horizon, options.shorter);
+    const measureQuery = options.onlyFinal ? 'last step' : 'every step';
+    const recordPath = options.keepPath === true;
+    const most = Math.min(options.tasks, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
+    const { pool, plan } = planMostTasks(context, most, parameters, (pool, tasks) => {
       const optimizer = create(pool);
       const createOptimizee = createTasks(pool, task, data, list, tasks);
-      const steps = unrollSteps(task, horizon, options.shorter);
-      const measureQuery = options.onlyFinal ? 'last step' : 'every step';
-      const recordPath = options.keepPath === true;
       const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery, recordPath });
-      const fit = Math.min(tasks - 1, Math.floor(tasks / pool.excess));
-      if (pool.excess > 1 && fit >= 1) {
-        tasks = fit;
-        continue;
-      }
-      pool.requireFit(tasks, parameters);
-      this.#context = context;
-      this.#horizon = horizon;
-      this.#pool = pool;
-      this.optimizer = optimizer;
-      this.#unroll = unroll;
-      return;
-    }
+      return { optimizer, unroll };
+    });
+    this.#context = context;
+    this.#horizon = horizon;
+    this.#pool = pool;
+    this.optimizer = plan.optimizer;
+    this.#unroll = plan.unroll;
   }
 
   /** Bytes that `prepare` takes for tensors and readback. */

@@ -6,7 +6,7 @@ import type { ParameterGroup } from '../ops/coordinates.ts';
 import { createLearned } from '../optimizers/create.ts';
 import { MOST_COORDINATES, unrollSteps } from './evaluator.ts';
 import { GateTables, QUANTILE_LEVELS, type RecordedSummary } from './gateTables.ts';
-import { PlanPool } from './plan.ts';
+import { type PlanPool, planMostTasks } from './plan.ts';
 import { createTasks, type TaskData, taskParameters } from './tasks.ts';
 import { Unroll } from './unroll.ts';
 
@@ -109,22 +109,17 @@ export async function recordGates(
 function plan(context: GpuContext, options: GateRecordingOptions, episodes: number) {
   const { task, data, list, horizon } = options;
   const parameters = taskParameters(task);
-  let tasks = Math.min(episodes, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
-  for (;;) {
-    const pool = new PlanPool(context);
+  const steps = unrollSteps(task, horizon);
+  const most = Math.min(episodes, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
+  const make = (pool: PlanPool, tasks: number) => {
     const optimizer = createLearned(pool, options.optimizer);
     const createOptimizee = createTasks(pool, task, data, list, tasks);
-    const steps = unrollSteps(task, horizon);
     const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, recordGates: true });
     const { recorder } = unroll;
     if (!recorder) throw new RangeError('an unroll with recordGates has no recorder');
-    const excess = Math.max(pool.excess, recorder.counts.length / MOST_COUNTS);
-    const fit = Math.min(tasks - 1, Math.floor(tasks / excess));
-    if (excess > 1 && fit >= 1) {
-      tasks = fit;
-      continue;
-    }
-    pool.requireFit(tasks, parameters);
-    return { pool, optimizer, unroll, recorder };
-  }
+    return { optimizer, unroll, recorder };
+  };
+  const excessOf = ({ recorder }: ReturnType<typeof make>) => recorder.counts.length / MOST_COUNTS;
+  const { pool, plan } = planMostTasks(context, most, parameters, make, excessOf);
+  return { pool, ...plan };
 }

@@ -1,3 +1,4 @@
+import type { GpuContext } from '../gpu/context.ts';
 import { LimitError } from '../gpu/errors.ts';
 import { type DType, type Tensor, TensorPool } from '../gpu/tensor.ts';
 
@@ -38,5 +39,35 @@ export class PlanPool extends TensorPool {
         ? `use at most ${fewer} tasks at once instead of ${tasks}`
         : `use a model of at most about ${smaller} parameters instead of ${parameters}, or a smaller batch or hidden size`;
     throw new LimitError(message, remedy);
+  }
+}
+
+/**
+ * The plan of as many tasks as the device takes at once, `most` at the most: `make` plans some, and is asked again for fewer as
+ * long as a buffer, a kernel's grid or what `excessOf` says of the plan is too large.
+ * @throws LimitError when not even one task fits the device.
+ */
+export function planMostTasks<T>(
+  context: GpuContext,
+  most: number,
+  parameters: number,
+  make: (pool: PlanPool, tasks: number) => T,
+  excessOf: (plan: T) => number = () => 0,
+): { readonly pool: PlanPool; readonly plan: T } {
+  for (let tasks = most; ; ) {
+    const pool = new PlanPool(context);
+    let excess: number;
+    try {
+      const plan = make(pool, tasks);
+      excess = Math.max(pool.excess, excessOf(plan));
+      if (excess <= 1 || tasks === 1) {
+        pool.requireFit(tasks, parameters);
+        return { pool, plan };
+      }
+    } catch (error) {
+      if (!(error instanceof LimitError) || error.excess === undefined || tasks === 1) throw error;
+      excess = error.excess;
+    }
+    tasks = Math.max(1, Math.min(tasks - 1, Math.floor(tasks / excess)));
   }
 }

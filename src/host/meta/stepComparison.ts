@@ -6,7 +6,7 @@ import { createCompared } from '../optimizers/compared.ts';
 import { createLearned } from '../optimizers/create.ts';
 import { createHandDesigned, type HandDesignedName } from '../optimizers/handDesigned.ts';
 import { MOST_COORDINATES, unrollSteps } from './evaluator.ts';
-import { PlanPool } from './plan.ts';
+import { planMostTasks } from './plan.ts';
 import { createTasks, type TaskData, taskParameters } from './tasks.ts';
 import { Unroll } from './unroll.ts';
 
@@ -104,20 +104,14 @@ export async function compareSteps(
 function plan(context: GpuContext, options: StepComparisonOptions, episodes: number) {
   const { task, data, list, horizon, reference } = options;
   const parameters = taskParameters(task);
-  let tasks = Math.min(episodes, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
-  for (;;) {
-    const pool = new PlanPool(context);
+  const steps = unrollSteps(task, horizon);
+  const most = Math.min(episodes, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
+  const { pool, plan } = planMostTasks(context, most, parameters, (pool, tasks) => {
     const learned = createLearned(pool, options.optimizer);
     const optimizer = createCompared(learned, createHandDesigned(reference));
     const createOptimizee = createTasks(pool, task, data, list, tasks);
-    const steps = unrollSteps(task, horizon);
     const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee });
-    const fit = Math.min(tasks - 1, Math.floor(tasks / pool.excess));
-    if (pool.excess > 1 && fit >= 1) {
-      tasks = fit;
-      continue;
-    }
-    pool.requireFit(tasks, parameters);
-    return { pool, learned, unroll, products: optimizer.products };
-  }
+    return { learned, unroll, products: optimizer.products };
+  });
+  return { pool, ...plan };
 }
