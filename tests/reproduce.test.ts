@@ -248,6 +248,29 @@ describe('checks', () => {
     expect(judge(check, [learned, none])).toMatchObject({ reached: true });
   });
 
+  it('call an accuracy above another where the intervals do not overlap', () => {
+    const classified = (
+      name: string,
+      kind: 'learned' | 'baseline',
+      mean: number,
+      interval: number,
+    ): Contestant => ({
+      ...{ name, label: name, kind, curves: [] },
+      accuracies: [{ label: name, kind, setting: '', mean, interval }],
+    });
+    const above = (mean: number) =>
+      judge({ kind: 'accuracy', above: 'sgd' }, [
+        classified('tiny', 'learned', mean, 0.01),
+        classified('sgd', 'baseline', 0.9, 0.02),
+      ]);
+    expect(above(0.931)).toMatchObject({ reached: true, band: 'above 90.0 ± 2.0 % of sgd, intervals apart' });
+    expect(above(0.925)).toMatchObject({
+      reached: false,
+      missedBy: '0.5 points for the intervals not to overlap',
+    });
+    expect(above(Number.NaN)).toMatchObject({ reached: false });
+  });
+
   it('draw the spread over meta-seeds, and put losses that are not finite down as such', () => {
     expect(figureCurve(learned)).toMatchObject([
       { mean: [2, 1.5, 0.6], low: [2, 1, 0.5], high: [2, 2, 0.7] },

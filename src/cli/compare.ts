@@ -5,6 +5,7 @@ import {
   Evaluator,
   type GpuContext,
   type LossMatrix,
+  scheduled,
   summarise,
   type Tuned,
   taskKeys,
@@ -64,8 +65,10 @@ export async function compare(
   const testOptions = { task, data, list: 'test', tasks: comparison.tasks } as const;
   const tuningOptions = { task, data, list: 'validation' } as const;
   const all = [learned, ...comparison.others];
-  const createEvaluator = ({ config }: Learned) =>
-    new Evaluator(context, { ...testOptions, horizon }, (pool) => createLearned(pool, config));
+  const createEvaluator = ({ config, schedule = 'constant' }: Learned) =>
+    new Evaluator(context, { ...testOptions, horizon }, (pool) =>
+      scheduled(createLearned(pool, config), schedule, horizon),
+    );
   const progress = output.progress('evaluating');
   const entrants: Entrant[] = [];
   const curves: LossCurve[] = [];

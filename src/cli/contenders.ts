@@ -9,6 +9,7 @@ import {
   nearestNeighbourAccuracy,
   type OptimizerConfig,
   pretrainedStart,
+  type Schedule,
   type TaskConfig,
   type TaskData,
   TensorPool,
@@ -34,6 +35,8 @@ export interface Learned {
   readonly phi: Float32Array;
   /** How it was trained, for reports; empty where there is nothing to say. */
   readonly note: string;
+  /** How its updates shrink along the run; constant unless told. */
+  readonly schedule?: Schedule;
 }
 
 /** Weights under their family's name, or under a name of their own where several are compared. */

@@ -29,7 +29,7 @@ export async function evaluate(path: string, name: string | undefined, values: V
   for (const read of [{ file, source }, ...others]) requireSameArchitecture(read, task);
   const evaluation = evaluationFrom(values, task, file.training);
   const baselines = baselinesFrom(values) ?? defaultBaselines(task);
-  const { seed, horizon, tasks, tuningTasks } = evaluation;
+  const { seed, horizon, tasks, tuningTasks, schedule } = evaluation;
   const out = text(values, 'out') || undefined;
   // Taken before the work, so that a folder that cannot be used costs nobody an evaluation.
   const against = others.map((other) => other.source);
@@ -43,7 +43,7 @@ export async function evaluate(path: string, name: string | undefined, values: V
       const entrant = (read: ReadWeights) => {
         const label = others.length > 0 ? `${read.file.optimizer.kind} (${read.path})` : undefined;
         const phi = phiOf(context, read.file, read.source);
-        return learnedOf(read.file.optimizer, phi, read.file.training, label);
+        return { ...learnedOf(read.file.optimizer, phi, read.file.training, label), schedule };
       };
       const learned = entrant({ file, source, path });
       const episodes = target ? gateEpisodes : 0;

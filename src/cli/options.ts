@@ -278,6 +278,11 @@ export const evaluateOptions = {
     describe: 'held-out episodes whose gates and updates are recorded with --out; 0 for none (default 10)',
   },
   horizon: { ...numeric, describe: 'steps (default: as trained)' },
+  schedule: {
+    ...text,
+    describe:
+      'how learned updates shrink along the run: constant, or cosine, to 0 at the last step (default constant)',
+  },
   seed: { ...numeric, describe: 'seed of the task lists (default: as trained)' },
   theta0: {
     type: 'boolean',

@@ -1,5 +1,6 @@
 import {
   ConfigError,
+  type EvaluationSettings,
   evaluationSchema,
   GROUPINGS,
   groupNames,
@@ -351,12 +352,13 @@ export function evaluationFrom(
   values: Values,
   task: TaskConfig,
   trained: { readonly seed: number; readonly horizon: number },
-): { seed: number; horizon: number; tasks: number; tuningTasks: number } {
+): EvaluationSettings {
   const settings = given({
     seed: number(values, 'seed') ?? trained.seed,
     horizon: number(values, 'horizon') ?? trained.horizon,
     tasks: number(values, 'tasks') ?? defaultTestTasks(task),
     tuningTasks: number(values, 'tuning-tasks') ?? (isEpisode(task) ? FEW_SHOT.validationTasks : undefined),
+    schedule: text(values, 'schedule'),
   });
   return parseFlags(evaluationSchema, settings, '');
 }

@@ -290,6 +290,10 @@ export type TrainConfig = z.infer<typeof trainSchema>;
 export type TrainInput = z.input<typeof trainSchema>;
 
 /** On which held-out tasks, and for how many steps, optimizers are compared. */
+/** How updates shrink along a run: not at all, or as a cosine from 1 to 0 (Loshchilov & Hutter 2017, without restarts). */
+export const SCHEDULES = ['constant', 'cosine'] as const;
+export type Schedule = (typeof SCHEDULES)[number];
+
 export const evaluationSchema = z.strictObject({
   seed: z.int().min(0).max(0xffffffff),
   horizon: count(1_000_000),
@@ -297,7 +301,10 @@ export const evaluationSchema = z.strictObject({
   tasks: count(65535).default(100),
   /** Tasks that the baselines' learning rates are tuned on. */
   tuningTasks: count(65535).default(16),
+  /** How the learned optimizers' updates shrink along a run. */
+  schedule: z.enum(SCHEDULES).default('constant'),
 });
+export type EvaluationSettings = Readonly<z.infer<typeof evaluationSchema>>;
 
 /**
  * Checks settings and fills in the defaults.

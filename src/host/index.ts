@@ -112,5 +112,6 @@ export {
   startFits,
   type WeightBlock,
 } from './optimizers/optimizer.ts';
+export { scheduled } from './optimizers/scheduled.ts';
 export { TEACHERS } from './optimizers/teachers.ts';
 export { type SettingName, settingPath } from './settingProblem.ts';

@@ -119,22 +119,30 @@ function judgeAccuracy(check: Of<'accuracy'>, own: Contestant, { contestants }: 
     interval: meanOf(accuracies.map(({ interval }) => interval)),
   });
   const value = accuracyOf(own);
-  const rival = contestants.find(({ kind, name }) => kind === 'baseline' && name === check.above);
-  if (check.above !== undefined && !rival) throw new RangeError(`${check.above} was not compared`);
-  const bound = rival ? accuracyOf(rival).mean : check.atLeast;
-  const percent = (share: number) => `${(100 * share).toFixed(1)} points`;
-  const band = rival
-    ? `above ${(100 * (bound ?? 0)).toFixed(1)} % of ${rival.label}`
-    : bound === undefined
-      ? 'reported'
-      : `at least ${(100 * bound).toFixed(1)} %`;
-  return {
+  const points = (share: number) => `${(100 * share).toFixed(1)} points`;
+  const judged: Judged = {
     what: `${own.label}: query set classified right`,
-    band,
+    band: 'reported',
     value: formatPercent(value.mean, value.interval),
     ...(check.published !== undefined && { published: `${(100 * check.published).toFixed(2)} %` }),
-    ...(bound !== undefined && banded(value.mean, bound, 'least', percent)),
   };
+  if (check.above !== undefined) {
+    const found = contestants.find(({ kind, name }) => kind === 'baseline' && name === check.above);
+    if (!found) throw new RangeError(`${check.above} was not compared`);
+    // Above is where the 95 % intervals do not overlap.
+    const rival = accuracyOf(found);
+    const distance = value.mean - value.interval - (rival.mean + rival.interval);
+    const missedBy = `${points(-distance)} for the intervals not to overlap`;
+    return {
+      ...judged,
+      band: `above ${formatPercent(rival.mean, rival.interval)} of ${found.label}, intervals apart`,
+      reached: distance > 0,
+      ...(!(distance > 0) && { missedBy }),
+    };
+  }
+  if (check.atLeast === undefined) return judged;
+  const band = `at least ${(100 * check.atLeast).toFixed(1)} %`;
+  return { ...judged, band, ...banded(value.mean, check.atLeast, 'least', points) };
 }
 
 /** A gate's means as [layers][episodes][steps]. */

@@ -4,6 +4,7 @@ import momentumCode from '../../shaders/handDesigned/momentum.wgsl?raw';
 import nesterovCode from '../../shaders/handDesigned/nesterov.wgsl?raw';
 import rmspropCode from '../../shaders/handDesigned/rmsprop.wgsl?raw';
 import sgdCode from '../../shaders/handDesigned/sgd.wgsl?raw';
+import cosineScheduleCode from '../../shaders/lib/cosineSchedule.wgsl?raw';
 import oneMinusPowerCode from '../../shaders/lib/oneMinusPower.wgsl?raw';
 import sineCode from '../../shaders/lib/sine.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
@@ -46,7 +47,7 @@ export const HAND_DESIGNED_KERNELS = {
   adamw: {
     name: 'handDesigned/adamw',
     code: adamwCode,
-    libraries: [oneMinusPowerCode, sineCode],
+    libraries: [oneMinusPowerCode, sineCode, cosineScheduleCode],
     tensors: adamTensors,
     params: { ...params, step: 'u32', horizon: 'u32', decay: 'f32' },
   },

@@ -15,13 +15,6 @@ struct Params { count: u32, parameters: u32, step: u32, horizon: u32, decay: f32
 @group(0) @binding(6) var<storage, read_write> v: array<f32>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// (1 + cos(pi s / H)) / 2 = sin(pi / 2 (H - s) / H)^2, which keeps its digits near 0.
-fn schedule(before: u32) -> f32 {
-  let left = f32(params.horizon - min(before, params.horizon)) / f32(params.horizon);
-  let root = sine(1.5707963267948966 * left);
-  return root * root;
-}
-
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.count) { return; }
@@ -35,5 +28,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   v[id.x] = square;
   let corrected = mean / oneMinusPower(h.y, t);
   let direction = corrected / (sqrt(square / oneMinusPower(h.z, t)) + h.w);
-  next[id.x] = theta[id.x] - h.x * schedule(before) * (direction + params.decay * theta[id.x]);
+  next[id.x] = theta[id.x] - h.x * cosineSchedule(before, params.horizon) * (direction + params.decay * theta[id.x]);
 }
