@@ -18,6 +18,7 @@ const ORDER = [
   'long-horizon',
   'fashion-convnet',
   'gates',
+  'few-shot',
   'digits',
 ];
 
