@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type GlyphsTask, parseConfig, trainSchema } from '../src/host/config.ts';
+import { loadTaskData } from '../src/cli/data.ts';
+import { type GlyphsTask, parseConfig, taskSchema, trainSchema } from '../src/host/config.ts';
 import { glyphClasses } from '../src/host/data/glyphs.ts';
 import { taskKeys } from '../src/host/data/threefry.ts';
 import { readTensors, submit } from '../src/host/gpu/readback.ts';
@@ -307,6 +308,26 @@ describe('baselines of few-shot learning', () => {
     expect(pretrained.mean[0]).toBeCloseTo(Math.log(3), 5);
     expect(pretrained.finalMean).toBeLessThan(random.finalMean);
     expect(pretrained.accuracy?.final).toBeGreaterThan((random.accuracy?.final ?? 1) + 0.1);
+  });
+
+  it('of more episodes than a kernel has workgroups for, as many run at once as it has', async () => {
+    const relu = { kind: 'activation', function: 'relu' };
+    const block = [{ kind: 'conv', channels: 8 }, relu, { kind: 'max-pool' }];
+    const small = taskSchema.parse({
+      kind: 'glyphs',
+      shots: 5,
+      resolution: 14,
+      layers: [...block, ...block, ...block],
+    });
+    const own = await loadTaskData(small);
+    const options = { task: small, data: own, list: 'test', tasks: 600, horizon: 5 } as const;
+    // The first convolution's outputs on the query sets of all that fit by their number of coordinates.
+    const workgroups = (tasks: number) => (tasks * 5 * 15 * 8 * 14 * 14) / 4 / 64;
+    const { maxComputeWorkgroupsPerDimension: limit } = gpu().device.limits;
+    const { batch } = new Evaluator(gpu(), options, () => createHandDesigned('sgd'));
+    expect(workgroups(190)).toBeGreaterThan(limit);
+    expect(workgroups(batch)).toBeLessThanOrEqual(limit);
+    expect(workgroups(batch + 1)).toBeGreaterThan(0.9 * limit);
   });
 
   it('a start of another architecture is refused', () => {

@@ -68,6 +68,7 @@ export class Evaluator<T extends Optimizer> {
       const optimizer = create(pool);
       const createOptimizee = createTasks(pool, task, data, list, tasks);
       const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery, recordPath });
+      unroll.record();
       return { optimizer, unroll };
     });
     this.#context = context;

@@ -115,6 +115,7 @@ function plan(context: GpuContext, options: GateRecordingOptions, episodes: numb
     const optimizer = createLearned(pool, options.optimizer);
     const createOptimizee = createTasks(pool, task, data, list, tasks);
     const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, recordGates: true });
+    unroll.record();
     const { recorder } = unroll;
     if (!recorder) throw new RangeError('an unroll with recordGates has no recorder');
     return { optimizer, unroll, recorder };

@@ -111,6 +111,7 @@ function plan(context: GpuContext, options: StepComparisonOptions, episodes: num
     const optimizer = createCompared(learned, createHandDesigned(reference));
     const createOptimizee = createTasks(pool, task, data, list, tasks);
     const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee });
+    unroll.record();
     return { learned, unroll, products: optimizer.products };
   });
   return { pool, ...plan };

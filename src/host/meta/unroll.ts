@@ -92,6 +92,7 @@ export class Unroll {
   readonly #reset: Program;
   readonly #carry: Program;
   readonly #run: Program;
+  #isRecorded = false;
 
   /**
    * @throws ConfigError when the optimizer has nothing to learn, when second derivatives are asked of an optimizee
@@ -206,13 +207,15 @@ export class Unroll {
     return this.#run.dispatches + (this.#backward?.atStart.dispatches ?? 0);
   }
 
-  /** Records and compiles everything; after the pool is allocated. */
-  async prepare(): Promise<void> {
+  /**
+   * Records all kernels, which takes no memory yet; `prepare` does it where nobody has.
+   * @throws LimitError where a kernel's grid is larger than the adapter allows.
+   */
+  record(): void {
+    if (this.#isRecorded) return;
+    this.#isRecorded = true;
     const { optimizee, tasks } = this;
     const [first, last] = [this.#slot(this.#theta, 0), this.#slot(this.#theta, this.steps)];
-    optimizee.upload();
-    this.#optimizer.upload?.();
-    this.recorder?.upload();
     optimizee.recordReset(this.#reset, first);
     if (this.#theta0) {
       const { tensor, parameters } = this.#theta0;
@@ -229,6 +232,14 @@ export class Unroll {
     this.#recordForward();
     this.#sample?.recordReplay(this.#run, this.losses);
     this.#backward?.record(this.#run);
+  }
+
+  /** Records and compiles everything; after the pool is allocated. */
+  async prepare(): Promise<void> {
+    this.optimizee.upload();
+    this.#optimizer.upload?.();
+    this.recorder?.upload();
+    this.record();
     await Promise.all([
       this.#draw.prepare(),
       this.#reset.prepare(),
