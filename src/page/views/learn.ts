@@ -26,6 +26,8 @@ export class LearnView {
   readonly #status = h('p', { class: 'status', role: 'status' });
   readonly #facts = h('dl', { class: 'facts' });
   readonly #notice = h('div', { class: 'notices' });
+  /** Of the baselines, which are tuned beside the run: what is said of one does not take the other's place. */
+  readonly #aside = h('div', { class: 'notices' });
   readonly #bar = h('progress', { max: 1, value: 0, 'aria-label': 'Share of the training that is done' });
   #state: State = 'idle';
   #call: Call<TrainOutcome> | undefined;
@@ -70,6 +72,7 @@ export class LearnView {
           'div',
           { class: 'results' },
           this.#notice,
+          this.#aside,
           this.#status,
           this.#bar,
           this.#next,
@@ -180,7 +183,12 @@ export class LearnView {
       if (this.#baselineCall === call) this.#charts.addBaseline(curve);
     });
     this.#baselineCall = call;
-    call.result.catch((error: unknown) => this.#complain(error));
+    fill(this.#aside);
+    call.result.catch((error: unknown) => {
+      if (this.#baselineCall !== call) return;
+      const why = error instanceof Error ? error.message : String(error);
+      fill(this.#aside, h('p', { class: 'notice' }, `Adam and SGD are not drawn, as ${why}.`));
+    });
   }
 
   #hear(event: TrainEvent): void {
@@ -219,6 +227,8 @@ export class LearnView {
         const what =
           event.from === 'loss' ? 'The GPU went away and came back' : 'The GPU’s memory ran out on the way';
         this.#note(`${what}; the run went on from meta-iteration ${formatCount(event.iteration)}.`);
+        // Their tuning, which never goes on by itself after that, may have been in the way of it too.
+        if (event.from === 'memory' && this.#charts.baselines.length < 2) this.#tune(this.#form.settings);
         break;
       }
     }
