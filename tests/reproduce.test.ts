@@ -21,6 +21,7 @@ const test = {
   tasks: 4,
   tuningTasks: 2,
   baselines: ['sgd', 'adam'],
+  cosine: ['tiny'],
   published: { step: 9, losses: { tiny: 0.5, sgd: 0.25 } },
   checks: [
     { kind: 'loss', step: 10, atMost: 1000 },
@@ -81,9 +82,9 @@ describe('coordwise reproduce', () => {
     expect(result.command).toBe(`npx coordwise reproduce ${path}`);
     expect(result.learned[0]?.seeds.map(({ seed }) => seed)).toEqual([1, 2]);
     const [first] = result.tests;
-    expect(first?.rows.map(({ name }) => name)).toEqual(['tiny', 'sgd', 'adam']);
+    expect(first?.rows.map(({ name }) => name)).toEqual(['tiny', 'tiny-cosine', 'sgd', 'adam']);
     expect(first?.steps).toEqual([9, 10]);
-    expect(first?.rows.map(({ published }) => published)).toEqual([0.5, 0.25, undefined]);
+    expect(first?.rows.map(({ published }) => published)).toEqual([0.5, undefined, 0.25, undefined]);
     const [learned] = first?.rows ?? [];
     const [one = 0, two = 0] = (learned?.seeds ?? []).map((losses) => losses[1] ?? Number.NaN);
     expect(learned?.losses[1]).toBeCloseTo((one + two) / 2, 5);
@@ -97,6 +98,11 @@ describe('coordwise reproduce', () => {
     const evaluated = await cli.run(['evaluate', weights, ...flags]);
     const { curves } = JSON.parse(evaluated.stdout) as { curves: { finalMean: number }[] };
     expect(curves[0]?.finalMean).toBeCloseTo(one, 4);
+    const shrinking = await cli.run(['evaluate', weights, ...flags, '--schedule', 'cosine']);
+    const along =
+      (JSON.parse(shrinking.stdout) as { curves: { finalMean: number }[] }).curves[0]?.finalMean ?? 0;
+    expect(along).toBeCloseTo(first?.rows[1]?.seeds?.[0]?.[1] ?? 0, 4);
+    expect(Math.abs(along - one)).toBeGreaterThan(1e-4);
   });
 
   it('goes on after a kill: what is finished is kept, and the result is the same', async () => {
@@ -116,7 +122,7 @@ describe('coordwise reproduce', () => {
 
     // A third time nothing is measured again, whatever is asked of it.
     const kept = readdirSync(join(out, 'tiny')).filter((name) => name.endsWith('.kept.json'));
-    expect(kept).toHaveLength(4);
+    expect(kept).toHaveLength(6);
     const times = () => kept.map((name) => statSync(join(out, 'tiny', name)).mtimeMs);
     const measured = times();
     await cli.run(['reproduce', path, '--out', out]);
@@ -184,7 +190,7 @@ describe('recipes', () => {
     [
       'a check of another',
       () => change({ checks: [{ kind: 'stable', of: 'x' }] }),
-      /of is x, but the test compares tiny$/,
+      /of is x, but the test compares tiny, tiny-cosine$/,
     ],
     [
       'a training that is not there',
@@ -195,6 +201,11 @@ describe('recipes', () => {
       'wrong settings of a training',
       () => write({}, { config: { ...training.config, unroll: 3 } }),
       /trainings\/tiny\.json: config: horizon is 10, but must be a multiple/,
+    ],
+    [
+      'a schedule of what is not compared',
+      () => write({ tests: [{ ...test, cosine: ['huge'] }] }),
+      /cosine has huge, but the test compares tiny/,
     ],
     ['two tests of one name', () => write({ tests: [test, test] }), /two tests are called steps-10$/],
   ])('are refused with %s', (_, make, message) => {

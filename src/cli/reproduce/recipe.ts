@@ -81,6 +81,8 @@ const testSchema = z.strictObject({
   title: sentence,
   /** Trainings, by name, whose weights are compared; the recipe's unless told. */
   learned: z.array(word).min(1).optional(),
+  /** Those of them that run once more, as `<name>-cosine`, with their updates along a cosine. */
+  cosine: z.array(word).default([]),
   task: taskSchema,
   horizon: z.int().min(1),
   tasks: z.int().min(1).default(100),
@@ -171,13 +173,22 @@ export function loadTraining(name: string, folder: string): Training {
   return { name, ...training, config: configOf };
 }
 
+/** What a training's weights are called where their updates shrink along a cosine. */
+export const alongCosine = (name: string): string => `${name}-cosine`;
+
 /** What a schema cannot see. */
-function requireSense({ checks, learned, horizon, published, steps }: RecipeTest, where: string): void {
+function requireSense(test: RecipeTest, where: string): void {
+  const { checks, learned, cosine, horizon, published, steps } = test;
+  const unknown = cosine.find((one) => !learned.includes(one));
+  if (unknown !== undefined) {
+    throw wrong(`${where}: cosine has ${unknown}, but the test compares ${learned.join(', ')}`);
+  }
+  const compared = [...learned, ...cosine.map(alongCosine)];
   const late = [...steps, ...(published ? [published.step] : [])];
   for (const [index, check] of checks.entries()) {
     const at = `${where}: checks.${index}`;
-    if (check.of !== undefined && !learned.includes(check.of)) {
-      throw wrong(`${at}: of is ${check.of}, but the test compares ${learned.join(', ')}`);
+    if (check.of !== undefined && !compared.includes(check.of)) {
+      throw wrong(`${at}: of is ${check.of}, but the test compares ${compared.join(', ')}`);
     }
     if (check.kind === 'below' && (check.step === undefined) === (check.from === undefined)) {
       throw wrong(`${at} must have a step, or a step it holds from`);

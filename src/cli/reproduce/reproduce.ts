@@ -19,7 +19,7 @@ import { EXIT } from '../usage.ts';
 import { judgeChecks } from './checks.ts';
 import { testFigure } from './figures.ts';
 import { keptIn } from './kept.ts';
-import { loadRecipe, type Recipe, type RecipeTest, testIdentity } from './recipe.ts';
+import { alongCosine, loadRecipe, type Recipe, type RecipeTest, testIdentity } from './recipe.ts';
 import { contestantsOf, resultRow, tableSteps } from './rows.ts';
 import {
   describeSeeds,
@@ -146,7 +146,11 @@ async function runTest(
   output: Output,
 ): Promise<{ result: TestResult; drawn: ExtraFigure[] }> {
   const { task, horizon, tasks, tuningTasks } = test;
-  const seeds = trained.filter(({ training }) => test.learned.includes(training.name));
+  const asTrained = trained.filter(({ training }) => test.learned.includes(training.name));
+  const seeds = [
+    ...asTrained,
+    ...asTrained.filter(({ training }) => test.cosine.includes(training.name)).map(withCosine),
+  ];
   const [first, ...others] = seeds;
   if (!first) throw new RangeError(`${test.name} compares nothing`);
   const data = await dataOf(task);
@@ -193,6 +197,16 @@ async function runTest(
     checks: judgeChecks({ test, contestants, gates }),
   };
   return { result, drawn: [...(drawn ? [drawn.page] : []), ...(await gateFigures(gates))] };
+}
+
+/** The same weights, their updates along a cosine. */
+function withCosine(seed: TrainedSeed): TrainedSeed {
+  const { training, learned } = seed;
+  return {
+    ...seed,
+    training: { ...training, name: alongCosine(training.name), label: `${training.label}, cosine` },
+    learned: { ...learned, label: `${learned.label}, cosine`, schedule: 'cosine' },
+  };
 }
 
 async function gateFigures(gates: GateRecording | undefined): Promise<ExtraFigure[]> {
