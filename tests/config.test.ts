@@ -64,6 +64,7 @@ describe('defaults', () => {
       horizon: 7,
       tasks: 100,
       tuningTasks: 16,
+      schedule: 'constant',
     });
   });
 

@@ -181,4 +181,13 @@ describe('vector', () => {
     );
     expect(y).toEqual(new Float32Array(length).fill(-1.5));
   });
+
+  it('fill, more elements than four for every thread of the largest grid', async () => {
+    const length = 256 * gpu().device.limits.maxComputeWorkgroupsPerDimension + 70;
+    const { y } = await runKernels(gpu(), { y: unwritten(length) }, (program, tensors) =>
+      recordFill(program, tensors.y, -1.5),
+    );
+    expect(y.length).toBe(length);
+    expect(y.every((value) => value === -1.5)).toBe(true);
+  });
 });

@@ -7,7 +7,9 @@ const event = z.looseObject({
   pid: z.number(),
   tid: z.number(),
   ts: z.number().default(0),
-  /** Microseconds of CPU time of the event's own thread. */
+  /** Microseconds from start to end; an event that was not over when the tracing ended has none. */
+  dur: z.number().optional(),
+  /** Microseconds of CPU time of the event's own thread; an event of a microsecond or two may have none. */
   tdur: z.number().optional(),
   args: z
     .looseObject({
@@ -18,7 +20,8 @@ const event = z.looseObject({
 });
 
 /**
- * CPU time in milliseconds of every task of the page's main thread from the first click on that `act` makes. Not the
+ * CPU time in milliseconds of every task of the page's main thread that began with the first click of `act`, or after it,
+ * and was over when `act` was. Not the
  * time that a clock on the wall shows, as PerformanceObserver does: that of a busy machine says more of the machine.
  */
 export async function mainThreadTasks(
@@ -39,5 +42,5 @@ export async function mainThreadTasks(
     .filter(
       ({ name, ph, ts }) => name.endsWith('RunTask') && ph === 'X' && click !== undefined && ts >= click.ts,
     )
-    .map(({ tdur }) => (tdur ?? Number.NaN) / 1000);
+    .flatMap(({ dur, tdur }) => (dur === undefined ? [] : (tdur ?? dur) / 1000));
 }

@@ -34,11 +34,13 @@ export function recordAxpy(
   });
 }
 
-/** y = value. */
+/** y = value, for y of any length. */
 export function recordFill(program: Program, y: Tensor, value = 0): void {
   program.run(fillKernel, {
     tensors: { y },
     params: { count: y.length, value },
-    workgroups: [Math.ceil(y.length / 256)],
+    workgroups: [
+      Math.min(Math.ceil(y.length / 256), program.context.device.limits.maxComputeWorkgroupsPerDimension),
+    ],
   });
 }

@@ -2,7 +2,7 @@
 // Source: -
 // Shapes: y [count].
 // Writes: y =
-// Grid: x over count in workgroups of 64, each thread 4 elements a workgroup apart.
+// Grid: x over count in workgroups of 64, as many as are dispatched; each thread goes on where all of them end.
 
 struct Params { count: u32, value: f32 }
 
@@ -10,9 +10,12 @@ struct Params { count: u32, value: f32 }
 @group(1) @binding(0) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
-fn main(@builtin(workgroup_id) group: vec3u, @builtin(local_invocation_index) lane: u32) {
-  for (var q = 0u; q < 4u; q++) {
-    let i = (group.x * 4u + q) * 64u + lane;
-    if (i < params.count) { y[i] = params.value; }
+fn main(
+  @builtin(workgroup_id) group: vec3u,
+  @builtin(num_workgroups) groups: vec3u,
+  @builtin(local_invocation_index) lane: u32,
+) {
+  for (var i = group.x * 64u + lane; i < params.count; i += groups.x * 64u) {
+    y[i] = params.value;
   }
 }
