@@ -19,6 +19,7 @@ const ORDER = [
   'fashion-convnet',
   'gates',
   'few-shot',
+  'one-shot',
   'digits',
 ];
 
