@@ -9,13 +9,17 @@ import { gradient } from '../src/reference/derivatives.ts';
 import { mlpLogits } from '../src/reference/mlp.ts';
 import { type Algebra, at, numbers } from '../src/reference/scalar.ts';
 import { expectClose, inner, magnitudes, randomValues } from './support/compare.ts';
-import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
+import { runKernels, unwritten } from './support/gpu.ts';
+import { LSTM_KERNELS, lstmDevices } from './support/lstmDevices.ts';
 import { sumOf } from './support/tolerances.ts';
 
-const gpu = gpuForThisFile();
+const deviceOf = lstmDevices();
 
-describe('dense', () => {
-  /** Threads of the forward kernel: 1, 63, 64, 65, 131; then sizes that are no multiple of its 4 x 4 tiles. */
+describe.each(LSTM_KERNELS)('dense, %s', (kernels) => {
+  /**
+   * Threads of the plain forward kernel: 1, 63, 64, 65, 131; then sizes that are no multiple of its 4 x 4 tiles, and outputs, rows and
+   * inputs around the tiles of the subgroup kernels: 8; 16 and 32; 16 and 32.
+   */
   const shapes = [
     { inputs: 1, outputs: 1, rows: 4 },
     { inputs: 2, outputs: 4, rows: 252 },
@@ -27,6 +31,10 @@ describe('dense', () => {
     { inputs: 13, outputs: 63, rows: 4 },
     { inputs: 66, outputs: 7, rows: 4 },
     { inputs: 255, outputs: 1, rows: 4 },
+    { inputs: 15, outputs: 8, rows: 16 },
+    { inputs: 31, outputs: 9, rows: 36 },
+    { inputs: 32, outputs: 17, rows: 28 },
+    { inputs: 65, outputs: 16, rows: 64 },
   ].map((shape) => ({ tasks: 2, stride: (shape.inputs + 1) * shape.outputs + 9, offset: 5, ...shape }));
 
   /** y [tasks, outputs, rows]; theta and x in any algebra, so that the tape differentiates both. */
@@ -82,14 +90,18 @@ describe('dense', () => {
     expect([at(y, row), at(y, 4 + row)]).toEqual(logits);
   });
 
-  it.each(shapes)('$inputs -> $outputs, $rows rows, two tasks', async (sizes) => {
+  it.for(shapes)('$inputs -> $outputs, $rows rows, two tasks', async (sizes, test) => {
     const { inputs, outputs, rows, stride, offset } = sizes;
     const data = dataOf(sizes);
-    const read = await runKernels(gpu(), data, (program, { theta, x, y, dy, dx, gradient: target }) => {
-      recordDenseForward(program, { theta, x, y }, sizes);
-      recordDenseBackwardInput(program, { theta, dy, dx }, sizes);
-      recordDenseBackwardWeights(program, { x, dy, gradient: target }, sizes);
-    });
+    const read = await runKernels(
+      deviceOf(kernels, test),
+      data,
+      (program, { theta, x, y, dy, dx, gradient: target }) => {
+        recordDenseForward(program, { theta, x, y }, sizes);
+        recordDenseBackwardInput(program, { theta, dy, dx }, sizes);
+        recordDenseBackwardWeights(program, { x, dy, gradient: target }, sizes);
+      },
+    );
     const [theta, x, dy] = [data.theta, data.x, data.dy];
     const [sizeTheta, sizeX, sizeDy] = [theta, x, dy].map((values) => Array.from(magnitudes(values)));
     if (!sizeTheta || !sizeX || !sizeDy) throw new Error('three arrays have three magnitudes');
@@ -114,11 +126,11 @@ describe('dense', () => {
     expectClose([inner(dW, weights)], [form], sumOf(rows + outputs, [inner(scale.dx, sizeX)]), '<dW, W>');
   });
 
-  it('without bias, <dy, forward(x)> = <backwardInput(dy), x> for unrelated dy and x', async () => {
+  it('without bias, <dy, forward(x)> = <backwardInput(dy), x> for unrelated dy and x', async (test) => {
     const sizes = { tasks: 2, inputs: 19, outputs: 11, rows: 8, stride: 220, offset: 0 };
     const data = dataOf(sizes);
     for (const start of [0, 220]) data.theta.fill(0, start + 19 * 11, start + 220);
-    const { y, dx } = await runKernels(gpu(), data, (program, tensors) => {
+    const { y, dx } = await runKernels(deviceOf(kernels, test), data, (program, tensors) => {
       const { theta, x, y, dy, dx } = tensors;
       recordDenseForward(program, { theta, x, y }, sizes);
       recordDenseBackwardInput(program, { theta, dy, dx }, sizes);
@@ -127,17 +139,21 @@ describe('dense', () => {
     expectClose([inner(data.dy, y)], [inner(dx, data.x)], sumOf(19 + 11, [scale]), '<dy, y>');
   });
 
-  it('NaN in one example or in one weight reaches exactly what depends on it', async () => {
+  it('NaN in one example or in one weight reaches exactly what depends on it', async (test) => {
     const sizes = { tasks: 2, inputs: 3, outputs: 5, rows: 4, stride: 20, offset: 0 };
     const data = dataOf(sizes);
     data.x[2 * 4 + 1] = Number.NaN; // task 0, input 2, row 1
     data.theta[20 + 1 * 5 + 4] = Number.NaN; // task 1, from input 1 to output 4
     data.dy[3 * 4 + 2] = Number.NaN; // task 0, output 3, row 2
-    const read = await runKernels(gpu(), data, (program, { theta, x, y, dy, dx, gradient: target }) => {
-      recordDenseForward(program, { theta, x, y }, sizes);
-      recordDenseBackwardInput(program, { theta, dy, dx }, sizes);
-      recordDenseBackwardWeights(program, { x, dy, gradient: target }, sizes);
-    });
+    const read = await runKernels(
+      deviceOf(kernels, test),
+      data,
+      (program, { theta, x, y, dy, dx, gradient: target }) => {
+        recordDenseForward(program, { theta, x, y }, sizes);
+        recordDenseBackwardInput(program, { theta, dy, dx }, sizes);
+        recordDenseBackwardWeights(program, { x, dy, gradient: target }, sizes);
+      },
+    );
     const found = (values: Float32Array) => [...values.keys()].filter((i) => Number.isNaN(values[i]));
     const rowsOf = (first: number) => [0, 1, 2, 3].map((row) => first + row);
     expect(found(read.y)).toEqual([1, 5, 9, 13, 17, ...rowsOf((5 + 4) * 4)]);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
+import { denseSubgroupKernels } from '../src/host/ops/denseSubgroups.ts';
 import {
   inputsWorkgroups,
   lstmSubgroupKernels,
@@ -74,6 +75,7 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
   const groups = { X_GROUPS: 1, H_GROUPS: 1 };
   const WEIGHTS = { WEIGHTS: 900 };
   const kernels = lstmSubgroupKernels[lanes];
+  const dense = { inputs: 2, outputs: 3, rows4: 1, stride: 9, offset: 0 };
   const cases = [
     { kernel: kernels.forward, ...walk, written: { h: 24, c: 24 } },
     {
@@ -92,6 +94,8 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
       kernel: kernels.backwardWeights,
       ...{ params: weights, constants: groups, written: { partials: 4 * 3 * 5 * 5 } },
     },
+    { kernel: denseSubgroupKernels[lanes].forward, params: dense, written: { y: 12 } },
+    { kernel: denseSubgroupKernels[lanes].backwardWeights, params: dense, written: { gradient: 9 } },
   ];
 
   it.for(cases)('$kernel.name: threads past the end of the work write nothing', async (item, test) => {

@@ -6,8 +6,11 @@ import rBackwardWeightsCode from '../../shaders/dense/rBackwardWeights.wgsl?raw'
 import rForwardCode from '../../shaders/dense/rForward.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
-import type { Tensor } from '../gpu/tensor.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
+import { denseSubgroupKernels, forwardGroups, weightsGroups } from './denseSubgroups.ts';
+import type { SubgroupLanes } from './lstmSubgroups.ts';
+import { lstmLanes, planLstmTexels } from './lstmVariants.ts';
 
 const params = { inputs: 'u32', outputs: 'u32', rows4: 'u32', stride: 'u32', offset: 'u32' } as const;
 
@@ -70,17 +73,34 @@ function paramsOf({ inputs, outputs, rows, stride, offset }: DenseSizes) {
   return { inputs, outputs, rows4: rows / 4, stride, offset };
 }
 
+/** Inputs from which on a copy of x as texels is worth its while. */
+const LEAST_TEXEL_INPUTS = 64;
+
+/**
+ * Gives the x of a large layer the texels that the subgroup kernels read, where the LSTM takes subgroup kernels: what was chosen for it
+ * depends on the same thing, how dear a load by every lane is.
+ */
+export function planDenseInput(pool: TensorPool, x: Tensor, inputs: number): void {
+  if (inputs >= LEAST_TEXEL_INPUTS) planLstmTexels(pool, [x], 1);
+}
+
+/** Lanes of the subgroup kernels, where `x` was planned for them. */
+function lanesFor(program: Program, x: Tensor): SubgroupLanes | undefined {
+  return x.texels && lstmLanes(program.context);
+}
+
 /** y [B, outputs, rows] = W^T x + bias, x [B, inputs, rows]. */
 export function recordDenseForward(
   program: Program,
   tensors: { readonly theta: Tensor; readonly x: Tensor; readonly y: Tensor },
   sizes: DenseSizes,
 ): void {
+  const lanes = lanesFor(program, tensors.x);
   const threads = Math.ceil(sizes.outputs / 4) * (sizes.rows / 4);
-  program.run(denseForwardKernel, {
+  program.run(lanes ? denseSubgroupKernels[lanes].forward : denseForwardKernel, {
     tensors,
     params: paramsOf(sizes),
-    workgroups: [groupsOf64(threads), sizes.tasks],
+    workgroups: lanes ? forwardGroups(sizes, lanes) : [groupsOf64(threads), sizes.tasks],
   });
 }
 
@@ -104,11 +124,12 @@ export function recordDenseBackwardWeights(
   tensors: { readonly x: Tensor; readonly dy: Tensor; readonly gradient: Tensor },
   sizes: DenseSizes,
 ): void {
+  const lanes = lanesFor(program, tensors.x);
   const threads = Math.ceil((sizes.inputs + 1) / 4) * Math.ceil(sizes.outputs / 4);
-  program.run(denseBackwardWeightsKernel, {
+  program.run(lanes ? denseSubgroupKernels[lanes].backwardWeights : denseBackwardWeightsKernel, {
     tensors,
     params: paramsOf(sizes),
-    workgroups: [groupsOf64(threads), sizes.tasks],
+    workgroups: lanes ? weightsGroups(sizes, lanes) : [groupsOf64(threads), sizes.tasks],
   });
 }
 

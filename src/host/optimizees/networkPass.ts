@@ -50,6 +50,7 @@ export class NetworkPass {
       const plan = (name: string) =>
         pool.tensor(`${batch.label} ${name} ${index}`, [tasks, featuresOf(layer.output), batch.rows]);
       const depends = below?.ry !== undefined || layer.parameters > 0;
+      layer.planInput?.(pool, x);
       const tangent = (name: string) => (secondDerivatives && depends ? plan(name) : undefined);
       const stage: Stage = {
         layer: layer.bind(pool, sizes, { stride, offset }, states.get(layer)),

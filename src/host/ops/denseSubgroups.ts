@@ -1,0 +1,65 @@
+import backwardWeightsCode from '../../shaders/dense/backwardWeightsSubgroups.wgsl?raw';
+import forwardCode from '../../shaders/dense/forwardSubgroups.wgsl?raw';
+import handedRowsCode from '../../shaders/lib/handedRows.wgsl?raw';
+import lanes4Code from '../../shaders/lib/lanes4.wgsl?raw';
+import lanes8Code from '../../shaders/lib/lanes8.wgsl?raw';
+import texelsCode from '../../shaders/lib/texels.wgsl?raw';
+import type { Kernel } from '../gpu/kernel.ts';
+import type { Dispatch } from '../gpu/program.ts';
+import type { SubgroupLanes } from './lstmSubgroups.ts';
+
+/*
+ * The dense layer's kernels for subgroups of 4 or 8 lanes: the same results from fewer loads (docs/performance.md), of an x that is
+ * read as texels. Tensors and params are those of the plain kernels.
+ */
+
+/** Outputs of a subgroup. */
+const TILE = 8;
+
+/** Inputs of a lane of the weights' kernel. */
+const INPUTS = 4;
+
+/** Threads of a workgroup: with more, a task's few subgroups leave a core idle. */
+const THREADS = 16;
+
+const params = { inputs: 'u32', outputs: 'u32', rows4: 'u32', stride: 'u32', offset: 'u32' } as const;
+
+const forward: Kernel = {
+  name: 'dense/forwardSubgroups',
+  code: forwardCode,
+  enables: ['subgroups'],
+  tensors: { theta: 'read', x: 'texels', y: 'readWrite' },
+  params,
+};
+
+const backwardWeights: Kernel = {
+  name: 'dense/backwardWeightsSubgroups',
+  code: backwardWeightsCode,
+  enables: ['subgroups'],
+  tensors: { x: 'texels', dy: 'read', gradient: 'readWrite' },
+  params,
+};
+
+function kernelsFor(lanesCode: string) {
+  const libraries = [texelsCode, lanesCode, handedRowsCode];
+  return { forward: { ...forward, libraries }, backwardWeights: { ...backwardWeights, libraries } };
+}
+
+export const denseSubgroupKernels = { 4: kernelsFor(lanes4Code), 8: kernelsFor(lanes8Code) } as const;
+
+type Sizes = Readonly<Record<'inputs' | 'outputs' | 'rows' | 'tasks', number>>;
+
+/** Workgroups of the forward kernel: a lane makes 8 outputs of 4 rows. */
+export function forwardGroups({ outputs, rows, tasks }: Sizes, lanes: SubgroupLanes): Dispatch['workgroups'] {
+  const subgroups = Math.ceil(outputs / TILE) * Math.ceil(rows / (4 * lanes));
+  return [Math.ceil((subgroups * lanes) / THREADS), tasks];
+}
+
+/** Workgroups of the weights' kernel: a lane sums for 4 inputs and 8 outputs. */
+export function weightsGroups(
+  { inputs, outputs, tasks }: Sizes,
+  lanes: SubgroupLanes,
+): Dispatch['workgroups'] {
+  const subgroups = Math.ceil(outputs / TILE) * Math.ceil((inputs + 1) / (INPUTS * lanes));
+  return [Math.ceil((subgroups * lanes) / THREADS), tasks];
+}
