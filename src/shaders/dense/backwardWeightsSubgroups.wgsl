@@ -47,6 +47,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let b = upper(d);
     high += mat4x4f(x0 * b, x1 * b, x2 * b, x3 * b);
   }
+  if (i > params.inputs) { return; }
   let base = id.y * params.stride + params.offset + first;
   let columns = min(TILE, params.outputs - first);
   // One place that stores, its number of passes unknown to the compiler: thirty-two take long to compile on lavapipe.
