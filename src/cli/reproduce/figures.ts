@@ -1,4 +1,5 @@
-import type { ExtraFigure } from '../../report/data.ts';
+import { lossAtStep } from '../../host/index.ts';
+import type { ExtraFigure, LossCurve } from '../../report/data.ts';
 import type { RecipeTest } from './recipe.ts';
 import { type Contestant, figureCurve } from './rows.ts';
 
@@ -18,7 +19,7 @@ export async function testFigure(
   contestants: readonly Contestant[],
   trainedHorizon: number,
 ): Promise<TestFigure | undefined> {
-  const curves = contestants.flatMap(figureCurve);
+  const curves = contestants.flatMap(figureCurve).map(asInTables);
   if (curves.length === 0) return undefined;
   const { lossCurvesSvg } = await import('../../report/svg.ts');
   const several = contestants.some(({ kind, curves: own }) => kind === 'learned' && own.length > 1);
@@ -34,12 +35,25 @@ export async function testFigure(
   return {
     page: {
       title: test.title,
-      caption: `Loss against step, mean over ${test.tasks} held-out tasks, on a log axis. ${bands}`,
+      caption: `Loss against step, mean over ${test.tasks} held-out tasks${test.horizon < 200 ? '' : ' and the last hundredth of the steps so far'}, on a log axis. ${bands}`,
       svg: lossCurvesSvg(drawn, { ...page, width: 840, height: 450, id: `${test.name}-wide` }),
       narrow: lossCurvesSvg(drawn, { ...page, width: 380, height: 340, id: `${test.name}-narrow` }),
     },
     light: `${lossCurvesSvg(drawn, { ...file, theme: 'light' })}\n`,
     dark: `${lossCurvesSvg(drawn, { ...file, theme: 'dark' })}\n`,
+  };
+}
+
+/** Losses as the tables have them: in a long run one minibatch says little, and draws a line that jumps. */
+function asInTables(curve: LossCurve): LossCurve {
+  const smooth = (values: readonly number[]) => values.map((_, step) => lossAtStep(values, step));
+  const mean = smooth(curve.mean);
+  return {
+    ...curve,
+    mean,
+    low: smooth(curve.low),
+    high: smooth(curve.high),
+    finalMean: mean.at(-1) ?? Number.NaN,
   };
 }
 
