@@ -67,6 +67,16 @@ describe('shaders and their wrappers', () => {
       const changed = [...after.keys()].filter((i) => after[i] !== before[i]);
       expect(changed.filter((i) => !/^[a-zA-Z]\b/.test(after[i] ?? ''))).toEqual([]);
       expect(changed.filter((i) => members(after[i]) !== members(before[i]))).toEqual([]);
+      // In a function (or a struct) a name has one short name, and a short name is of one name.
+      const there = new Map<string, string>();
+      const back = new Map<string, string>();
+      for (const [i, token] of before.entries()) {
+        if (token === 'fn' || token === 'struct') for (const names of [there, back]) names.clear();
+        const [name = '', short = ''] = [token, after[i] ?? ''].map((one) => /^[a-zA-Z_]\w*/.exec(one)?.[0]);
+        expect([there.get(name) ?? short, back.get(short) ?? name]).toEqual([short, name]);
+        there.set(name, short);
+        back.set(short, name);
+      }
       expect(dense.length).toBeLessThan(text.length);
     },
   );

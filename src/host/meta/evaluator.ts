@@ -12,6 +12,12 @@ import { Unroll } from './unroll.ts';
 
 /** Coordinates run at once at the most: enough to fill a device, few enough to fit one. */
 export const MOST_COORDINATES = 1 << 18;
+
+/** How many of `tasks` run at once at most, in batches of one size: the last is filled up, and is nearly full. */
+export function tasksAtOnce(tasks: number, parameters: number): number {
+  const most = Math.min(tasks, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
+  return Math.ceil(tasks / Math.ceil(tasks / most));
+}
 /** Steps of one submit, for horizons they divide. */
 const STEPS = 20;
 /** Losses kept on the host at the most: 1 GiB of them. */
@@ -63,7 +69,7 @@ export class Evaluator<T extends Optimizer> {
     const steps = unrollSteps(task, horizon, options.shorter);
     const measureQuery = options.onlyFinal ? 'last step' : 'every step';
     const recordPath = options.keepPath === true;
-    const most = Math.min(options.tasks, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
+    const most = tasksAtOnce(options.tasks, parameters);
     const { pool, plan } = planMostTasks(context, most, parameters, (pool, tasks) => {
       const optimizer = create(pool);
       const createOptimizee = createTasks(pool, task, data, list, tasks);

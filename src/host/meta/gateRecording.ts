@@ -4,7 +4,7 @@ import type { GpuContext } from '../gpu/context.ts';
 import { ReadbackRing, submit, writeTensor } from '../gpu/readback.ts';
 import type { ParameterGroup } from '../ops/coordinates.ts';
 import { createLearned } from '../optimizers/create.ts';
-import { MOST_COORDINATES, unrollSteps } from './evaluator.ts';
+import { tasksAtOnce, unrollSteps } from './evaluator.ts';
 import { GateTables, QUANTILE_LEVELS, type RecordedSummary } from './gateTables.ts';
 import { type PlanPool, planMostTasks } from './plan.ts';
 import { createTasks, type TaskData, taskParameters } from './tasks.ts';
@@ -110,7 +110,7 @@ function plan(context: GpuContext, options: GateRecordingOptions, episodes: numb
   const { task, data, list, horizon } = options;
   const parameters = taskParameters(task);
   const steps = unrollSteps(task, horizon);
-  const most = Math.min(episodes, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
+  const most = tasksAtOnce(episodes, parameters);
   const make = (pool: PlanPool, tasks: number) => {
     const optimizer = createLearned(pool, options.optimizer);
     const createOptimizee = createTasks(pool, task, data, list, tasks);

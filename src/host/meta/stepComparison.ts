@@ -5,7 +5,7 @@ import { ReadbackRing, submit, writeTensor } from '../gpu/readback.ts';
 import { createCompared } from '../optimizers/compared.ts';
 import { createLearned } from '../optimizers/create.ts';
 import { createHandDesigned, type HandDesignedName } from '../optimizers/handDesigned.ts';
-import { MOST_COORDINATES, unrollSteps } from './evaluator.ts';
+import { tasksAtOnce, unrollSteps } from './evaluator.ts';
 import { planMostTasks } from './plan.ts';
 import { createTasks, type TaskData, taskParameters } from './tasks.ts';
 import { Unroll } from './unroll.ts';
@@ -105,7 +105,7 @@ function plan(context: GpuContext, options: StepComparisonOptions, episodes: num
   const { task, data, list, horizon, reference } = options;
   const parameters = taskParameters(task);
   const steps = unrollSteps(task, horizon);
-  const most = Math.min(episodes, Math.max(1, Math.floor(MOST_COORDINATES / parameters)));
+  const most = tasksAtOnce(episodes, parameters);
   const { pool, plan } = planMostTasks(context, most, parameters, (pool, tasks) => {
     const learned = createLearned(pool, options.optimizer);
     const optimizer = createCompared(learned, createHandDesigned(reference));
