@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import type { GpuContext } from '../src/host/gpu/context.ts';
 import {
-  type DenseSizes,
   recordDenseBackwardInput,
   recordDenseBackwardWeights,
   recordDenseForward,
 } from '../src/host/ops/dense.ts';
+import type { DenseSizes } from '../src/host/ops/denseSizes.ts';
 import { gradient } from '../src/reference/derivatives.ts';
 import { mlpLogits } from '../src/reference/mlp.ts';
 import { type Algebra, at, numbers } from '../src/reference/scalar.ts';
@@ -80,6 +81,13 @@ describe.each(LSTM_KERNELS)('dense, %s', (kernels) => {
     gradient: unwritten(tasks * stride),
   });
 
+  const forwardAndBack = (context: GpuContext, data: ReturnType<typeof dataOf>, sizes: DenseSizes) =>
+    runKernels(context, data, (program, { theta, x, y, dy, dx, gradient: target }) => {
+      recordDenseForward(program, { theta, x, y }, sizes);
+      recordDenseBackwardInput(program, { theta, dy, dx }, sizes);
+      recordDenseBackwardWeights(program, { x, dy, gradient: target }, sizes);
+    });
+
   it('the formula used here is the reference network with one layer', () => {
     const sizes = { tasks: 1, inputs: 3, outputs: 2, rows: 4, stride: 8, offset: 0 };
     const { theta, x } = dataOf(sizes);
@@ -93,15 +101,7 @@ describe.each(LSTM_KERNELS)('dense, %s', (kernels) => {
   it.for(shapes)('$inputs -> $outputs, $rows rows, two tasks', async (sizes, test) => {
     const { inputs, outputs, rows, stride, offset } = sizes;
     const data = dataOf(sizes);
-    const read = await runKernels(
-      deviceOf(kernels, test),
-      data,
-      (program, { theta, x, y, dy, dx, gradient: target }) => {
-        recordDenseForward(program, { theta, x, y }, sizes);
-        recordDenseBackwardInput(program, { theta, dy, dx }, sizes);
-        recordDenseBackwardWeights(program, { x, dy, gradient: target }, sizes);
-      },
-    );
+    const read = await forwardAndBack(deviceOf(kernels, test), data, sizes);
     const [theta, x, dy] = [data.theta, data.x, data.dy];
     const [sizeTheta, sizeX, sizeDy] = [theta, x, dy].map((values) => Array.from(magnitudes(values)));
     if (!sizeTheta || !sizeX || !sizeDy) throw new Error('three arrays have three magnitudes');
@@ -145,15 +145,7 @@ describe.each(LSTM_KERNELS)('dense, %s', (kernels) => {
     data.x[2 * 4 + 1] = Number.NaN; // task 0, input 2, row 1
     data.theta[20 + 1 * 5 + 4] = Number.NaN; // task 1, from input 1 to output 4
     data.dy[3 * 4 + 2] = Number.NaN; // task 0, output 3, row 2
-    const read = await runKernels(
-      deviceOf(kernels, test),
-      data,
-      (program, { theta, x, y, dy, dx, gradient: target }) => {
-        recordDenseForward(program, { theta, x, y }, sizes);
-        recordDenseBackwardInput(program, { theta, dy, dx }, sizes);
-        recordDenseBackwardWeights(program, { x, dy, gradient: target }, sizes);
-      },
-    );
+    const read = await forwardAndBack(deviceOf(kernels, test), data, sizes);
     const found = (values: Float32Array) => [...values.keys()].filter((i) => Number.isNaN(values[i]));
     const rowsOf = (first: number) => [0, 1, 2, 3].map((row) => first + row);
     expect(found(read.y)).toEqual([1, 5, 9, 13, 17, ...rowsOf((5 + 4) * 4)]);

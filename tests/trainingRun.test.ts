@@ -3,7 +3,7 @@ import { taskKeys } from '../src/host/data/threefry.ts';
 import { writeTensor } from '../src/host/gpu/readback.ts';
 import { decodeCheckpoint, encodeCheckpoint } from '../src/host/io/checkpoint.ts';
 import { decodeWeights, encodeWeights } from '../src/host/io/weights.ts';
-import { Evaluator } from '../src/host/meta/evaluator.ts';
+import { Evaluator, tasksAtOnce } from '../src/host/meta/evaluator.ts';
 import { MetaTraining } from '../src/host/meta/metaTrain.ts';
 import { summarise } from '../src/host/meta/statistics.ts';
 import { metaLearningRateAt } from '../src/host/meta/trainer.ts';
@@ -229,6 +229,11 @@ describe('evaluation', () => {
       const back = Array.from({ length: 7 }, (_, i) => [...whole.subarray((6 - i) * size, (7 - i) * size)]);
       expect([...(reversed ?? [])]).toEqual(back.flat());
     }
+  });
+
+  it('batches are of one size and nearly full', () => {
+    expect([1, 16, 17, 18, 100].map((tasks) => tasksAtOnce(tasks, 15_910))).toEqual([1, 16, 9, 9, 15]);
+    expect(tasksAtOnce(3, 1e9)).toBe(1);
   });
 
   it('takes as many tasks at once as fit the adapter', () => {

@@ -8,11 +8,10 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
+import { type DenseSizes, denseParams as params } from './denseSizes.ts';
 import { denseSubgroupKernels, forwardGroups, weightsGroups } from './denseSubgroups.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
 import { lstmLanes, planLstmTexels } from './lstmVariants.ts';
-
-const params = { inputs: 'u32', outputs: 'u32', rows4: 'u32', stride: 'u32', offset: 'u32' } as const;
 
 export const denseForwardKernel: Kernel = {
   name: 'dense/forward',
@@ -55,19 +54,6 @@ export const denseRBackwardWeightsKernel: Kernel = {
   tensors: { x: 'read', rx: 'read', dy: 'read', rdy: 'read', product: 'readWrite' },
   params,
 };
-
-/**
- * One affine layer inside each task's parameters: weight [inputs, outputs] row-major at `offset`, then the
- * bias [outputs]; tasks are `stride` values apart; `rows` (a multiple of 4) examples a task.
- */
-export interface DenseSizes {
-  readonly tasks: number;
-  readonly inputs: number;
-  readonly outputs: number;
-  readonly rows: number;
-  readonly stride: number;
-  readonly offset: number;
-}
 
 function paramsOf({ inputs, outputs, rows, stride, offset }: DenseSizes) {
   return { inputs, outputs, rows4: rows / 4, stride, offset };

@@ -6,6 +6,7 @@ import lanes8Code from '../../shaders/lib/lanes8.wgsl?raw';
 import texelsCode from '../../shaders/lib/texels.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dispatch } from '../gpu/program.ts';
+import { type DenseSizes, denseParams as params } from './denseSizes.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
 
 /*
@@ -21,8 +22,6 @@ const INPUTS = 4;
 
 /** Threads of a workgroup: with more, a task's few subgroups leave a core idle. */
 const THREADS = 16;
-
-const params = { inputs: 'u32', outputs: 'u32', rows4: 'u32', stride: 'u32', offset: 'u32' } as const;
 
 const forward: Kernel = {
   name: 'dense/forwardSubgroups',
@@ -47,17 +46,18 @@ function kernelsFor(lanesCode: string) {
 
 export const denseSubgroupKernels = { 4: kernelsFor(lanes4Code), 8: kernelsFor(lanes8Code) } as const;
 
-type Sizes = Readonly<Record<'inputs' | 'outputs' | 'rows' | 'tasks', number>>;
-
 /** Workgroups of the forward kernel: a lane makes 8 outputs of 4 rows. */
-export function forwardGroups({ outputs, rows, tasks }: Sizes, lanes: SubgroupLanes): Dispatch['workgroups'] {
+export function forwardGroups(
+  { outputs, rows, tasks }: DenseSizes,
+  lanes: SubgroupLanes,
+): Dispatch['workgroups'] {
   const subgroups = Math.ceil(outputs / TILE) * Math.ceil(rows / (4 * lanes));
   return [Math.ceil((subgroups * lanes) / THREADS), tasks];
 }
 
 /** Workgroups of the weights' kernel: a lane sums for 4 inputs and 8 outputs. */
 export function weightsGroups(
-  { inputs, outputs, tasks }: Sizes,
+  { inputs, outputs, tasks }: DenseSizes,
   lanes: SubgroupLanes,
 ): Dispatch['workgroups'] {
   const subgroups = Math.ceil(outputs / TILE) * Math.ceil((inputs + 1) / (INPUTS * lanes));
