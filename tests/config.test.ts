@@ -65,6 +65,7 @@ describe('defaults', () => {
       tasks: 100,
       tuningTasks: 16,
       schedule: 'constant',
+      randomScaling: 0,
     });
   });
 

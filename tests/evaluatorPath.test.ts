@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { optimizerSchema, parseConfig } from '../src/host/config.ts';
-import { taskKeys } from '../src/host/data/threefry.ts';
+import { STREAMS, taskKeys, threefry, toUnit } from '../src/host/data/threefry.ts';
 import { writeTensor } from '../src/host/gpu/readback.ts';
 import { TensorPool } from '../src/host/gpu/tensor.ts';
 import { Evaluator } from '../src/host/meta/evaluator.ts';
@@ -14,7 +14,7 @@ import { at } from '../src/reference/scalar.ts';
 import { surfaceHeight } from '../src/reference/surface.ts';
 import { expectClose } from './support/compare.ts';
 import { gpuForThisFile } from './support/gpu.ts';
-import { surfaceAllowed } from './support/tolerances.ts';
+import { rounded, surfaceAllowed } from './support/tolerances.ts';
 
 const gpu = gpuForThisFile();
 const RATE = 0.05;
@@ -69,6 +69,56 @@ describe('an evaluation that keeps the path', () => {
     const [half] = parts;
     expect([...(half?.values ?? [])].slice(21, 42)).toEqual([...losses.values.subarray(41, 62)]);
     expect([...(half?.path ?? [])].slice(0, 42)).toEqual([...path.subarray(0, 42)]);
+  });
+});
+
+describe('an evaluation on randomly scaled parameters', () => {
+  const RANGE = 1.5;
+
+  it('steps along c grad f(c theta), and its losses are f(c theta): from the start that there is without', async () => {
+    const scaled = { ...options, keepPath: true, randomScaling: RANGE };
+    const evaluator = createBaseline(gpu(), { name: 'sgd' }, scaled);
+    const plain = createBaseline(gpu(), { name: 'sgd' }, { ...options, keepPath: true });
+    try {
+      for (const one of [evaluator, plain]) {
+        await one.prepare();
+        one.optimizer.set({ learningRate: RATE });
+      }
+      const { values, path = new Float32Array() } = await evaluator.run(keys);
+      const { path: unscaled = new Float32Array() } = await plain.run(keys);
+      for (let task = 0; task < 5; task++) {
+        const key = [at(keys, 2 * task), at(keys, 2 * task + 1)] as const;
+        const scales = [0, 1].map((i) =>
+          Math.exp(RANGE * (2 * toUnit(threefry(key, [i, STREAMS.randomScaling])[0]) - 1)),
+        );
+        for (let step = 0; step < 40; step++) {
+          const row = task * 41 + step;
+          const theta = path.slice(2 * row, 2 * row + 2);
+          const own = scales.map((c, i) => c * at(theta, i));
+          if (step === 0) {
+            expectClose(own, unscaled.slice(2 * row, 2 * row + 2), rounded(16), 'start');
+          }
+          const here = gradient(
+            (A, [x = A.constant(0), y = A.constant(0)]) => surfaceHeight(A, 'bowl', x, y),
+            own,
+          );
+          // The scales are off by up to 12 roundings (tests/kernels.trainingTasks.test.ts), the height is quadratic in them.
+          expectClose([at(values, row)], [here.value], surfaceAllowed([80]), 'loss at c theta');
+          const next = here.gradient.map((slope, i) => at(theta, i) - RATE * at(scales, i) * slope);
+          expectClose(path.slice(2 * row + 2, 2 * row + 4), next, surfaceAllowed([40, 40]), 'next theta');
+        }
+      }
+    } finally {
+      evaluator.destroy();
+      plain.destroy();
+    }
+  });
+
+  it('is refused where an optimizer starts from a theta_0 of its own', () => {
+    const start = { name: 'sgd', start: Float32Array.of(1, 1) } as const;
+    expect(() => createBaseline(gpu(), start, { ...options, randomScaling: RANGE })).toThrow(
+      /starts from a theta_0 of its own, which random scaling would move/,
+    );
   });
 });
 

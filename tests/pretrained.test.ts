@@ -121,4 +121,23 @@ describe('reproduce --pretrained', () => {
     expect(JSON.parse(stdout)).toMatchObject({ recipe: 'digits', trained: [{ seed: expect.any(Number) }] });
     expect(existsSync(out)).toBe(false);
   });
+
+  it('or of some trainings alone, with --shipped', async () => {
+    const out = freshPath();
+    const { code, stdout } = await cli.run([
+      ...[
+        'reproduce',
+        'long-horizon',
+        '--shipped',
+        'l2l-mnist,rnnprop',
+        '--no-evaluate',
+        '--json',
+        '--out',
+        out,
+      ],
+    ]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ trained: [{ seed: 1 }, { seed: 1 }] });
+    expect(existsSync(out)).toBe(false);
+  });
 });

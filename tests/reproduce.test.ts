@@ -21,7 +21,10 @@ const test = {
   tasks: 4,
   tuningTasks: 2,
   baselines: ['sgd', 'adam'],
-  cosine: ['tiny'],
+  variants: [
+    { of: 'tiny', schedule: 'cosine' },
+    { of: 'tiny', randomScaling: 1.5 },
+  ],
   published: { step: 9, losses: { tiny: 0.5, sgd: 0.25 } },
   checks: [
     { kind: 'loss', step: 10, atMost: 1000 },
@@ -82,9 +85,21 @@ describe('coordwise reproduce', () => {
     expect(result.command).toBe(`npx coordwise reproduce ${path}`);
     expect(result.learned[0]?.seeds.map(({ seed }) => seed)).toEqual([1, 2]);
     const [first] = result.tests;
-    expect(first?.rows.map(({ name }) => name)).toEqual(['tiny', 'tiny-cosine', 'sgd', 'adam']);
+    expect(first?.rows.map(({ name }) => name)).toEqual([
+      'tiny',
+      'tiny-cosine',
+      'tiny-scaled',
+      'sgd',
+      'adam',
+    ]);
     expect(first?.steps).toEqual([9, 10]);
-    expect(first?.rows.map(({ published }) => published)).toEqual([0.5, undefined, 0.25, undefined]);
+    expect(first?.rows.map(({ published }) => published)).toEqual([
+      0.5,
+      undefined,
+      undefined,
+      0.25,
+      undefined,
+    ]);
     const [learned] = first?.rows ?? [];
     const [one = 0, two = 0] = (learned?.seeds ?? []).map((losses) => losses[1] ?? Number.NaN);
     expect(learned?.losses[1]).toBeCloseTo((one + two) / 2, 5);
@@ -98,11 +113,16 @@ describe('coordwise reproduce', () => {
     const evaluated = await cli.run(['evaluate', weights, ...flags]);
     const { curves } = JSON.parse(evaluated.stdout) as { curves: { finalMean: number }[] };
     expect(curves[0]?.finalMean).toBeCloseTo(one, 4);
-    const shrinking = await cli.run(['evaluate', weights, ...flags, '--schedule', 'cosine']);
-    const along =
-      (JSON.parse(shrinking.stdout) as { curves: { finalMean: number }[] }).curves[0]?.finalMean ?? 0;
-    expect(along).toBeCloseTo(first?.rows[1]?.seeds?.[0]?.[1] ?? 0, 4);
-    expect(Math.abs(along - one)).toBeGreaterThan(1e-4);
+    for (const [row, variant] of [
+      [1, ['--schedule', 'cosine']],
+      [2, ['--random-scaling', '1.5']],
+    ] as const) {
+      const varied = await cli.run(['evaluate', weights, ...flags, ...variant]);
+      const { curves } = JSON.parse(varied.stdout) as { curves: { finalMean: number }[] };
+      const found = curves[0]?.finalMean ?? 0;
+      expect(found).toBeCloseTo(first?.rows[row]?.seeds?.[0]?.[1] ?? 0, 4);
+      expect(Math.abs(found - one)).toBeGreaterThan(1e-4);
+    }
   });
 
   it('goes on after a kill: what is finished is kept, and the result is the same', async () => {
@@ -122,7 +142,7 @@ describe('coordwise reproduce', () => {
 
     // A third time nothing is measured again, whatever is asked of it.
     const kept = readdirSync(join(out, 'tiny')).filter((name) => name.endsWith('.kept.json'));
-    expect(kept).toHaveLength(6);
+    expect(kept).toHaveLength(8);
     const times = () => kept.map((name) => statSync(join(out, 'tiny', name)).mtimeMs);
     const measured = times();
     await cli.run(['reproduce', path, '--out', out]);
@@ -147,15 +167,17 @@ describe('coordwise reproduce', () => {
   });
 
   it('says what is wrong on the command line', async () => {
-    const [seeds, unknown, both] = await cli.runMany([
+    const [seeds, unknown, both, shipped] = await cli.runMany([
       ['reproduce', write(), '--seeds', '0'],
       ['reproduce', 'quadratic'],
       ['reproduce', write(), '--seeds', '2', '--pretrained'],
+      ['reproduce', 'mnist', '--shipped', 'rnnprop,tiny'],
     ]);
     expect(seeds?.stderr).toContain('--seeds is 0, but must be a whole number from 1 to 100');
     expect(unknown?.stderr).toContain('there is no recipe "quadratic" (did you mean quadratics?)');
     expect(both?.stderr).toContain('--seeds and --pretrained cannot both be given');
-    expect([seeds, unknown, both].map((ended) => ended?.code)).toEqual([2, 2, 2]);
+    expect(shipped?.stderr).toContain('--shipped has "tiny", which the recipe mnist does not train');
+    expect([seeds, unknown, both, shipped].map((ended) => ended?.code)).toEqual([2, 2, 2, 2]);
   });
 });
 
@@ -190,7 +212,7 @@ describe('recipes', () => {
     [
       'a check of another',
       () => change({ checks: [{ kind: 'stable', of: 'x' }] }),
-      /of is x, but the test compares tiny, tiny-cosine$/,
+      /of is x, but the test compares tiny, tiny-cosine, tiny-scaled$/,
     ],
     [
       'a training that is not there',
@@ -203,9 +225,19 @@ describe('recipes', () => {
       /trainings\/tiny\.json: config: horizon is 10, but must be a multiple/,
     ],
     [
-      'a schedule of what is not compared',
-      () => write({ tests: [{ ...test, cosine: ['huge'] }] }),
-      /cosine has huge, but the test compares tiny/,
+      'a variant of what is not compared',
+      () => change({ variants: [{ of: 'huge', schedule: 'cosine' }] }),
+      /variants has huge, but the test compares tiny/,
+    ],
+    [
+      'a variant that is none',
+      () => change({ variants: [{ of: 'tiny' }] }),
+      /variants\.0.* must have a schedule, a randomScaling, or both/,
+    ],
+    [
+      'a variant twice',
+      () => change({ variants: [test.variants[0], test.variants[0]] }),
+      /tiny-cosine is compared twice/,
     ],
     ['two tests of one name', () => write({ tests: [test, test] }), /two tests are called steps-10$/],
   ])('are refused with %s', (_, make, message) => {

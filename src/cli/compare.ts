@@ -27,6 +27,8 @@ export interface Comparison extends ContenderOptions {
   readonly tasks: number;
   /** Tasks that learning rates are tuned on: another list than the reported one. */
   readonly tuningTasks: number;
+  /** R: all optimizers see parameters scaled by exp(U(-R, R)); 0 unless told. */
+  readonly randomScaling?: number;
   /** Where what was measured is kept, so that an interrupted comparison goes on; absent where it is not. */
   readonly kept?: EntrantStore;
 }
@@ -59,16 +61,18 @@ export async function compare(
   comparison: Comparison,
   output: Output,
 ): Promise<ComparisonResult> {
-  const { task, data, seed, horizon, learned } = comparison;
+  const { task, data, seed, horizon, learned, randomScaling = 0 } = comparison;
   const keys = taskKeys(seed, 'test', 0, comparison.tasks);
   const tuningKeys = taskKeys(seed, 'validation', 0, comparison.tuningTasks);
-  const testOptions = { task, data, list: 'test', tasks: comparison.tasks } as const;
-  const tuningOptions = { task, data, list: 'validation' } as const;
+  const testOptions = { task, data, list: 'test', tasks: comparison.tasks, randomScaling } as const;
+  const tuningOptions = { task, data, list: 'validation', randomScaling } as const;
   const all = [learned, ...comparison.others];
-  const createEvaluator = ({ config, schedule = 'constant' }: Learned) =>
-    new Evaluator(context, { ...testOptions, horizon }, (pool) =>
+  const createEvaluator = ({ config, schedule = 'constant', ...one }: Learned) => {
+    const options = { ...testOptions, horizon, randomScaling: one.randomScaling ?? randomScaling };
+    return new Evaluator(context, options, (pool) =>
       scheduled(createLearned(pool, config), schedule, horizon),
     );
+  };
   const progress = output.progress('evaluating');
   const entrants: Entrant[] = [];
   const curves: LossCurve[] = [];
@@ -114,7 +118,10 @@ export async function compare(
         try {
           await evaluator.prepare();
           writeTensor(context, evaluator.optimizer.phi, one.phi);
-          const setting = [evaluator.optimizer.description, one.note]
+          const scaling = one.randomScaling
+            ? `parameters scaled by exp U(-${one.randomScaling}, ${one.randomScaling})`
+            : '';
+          const setting = [evaluator.optimizer.description, scaling, one.note]
             .filter((part) => part !== '')
             .join(', ');
           const run = () => evaluator.run(keys, undefined, at(index, one.label));

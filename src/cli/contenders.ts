@@ -37,6 +37,8 @@ export interface Learned {
   readonly note: string;
   /** How its updates shrink along the run; constant unless told. */
   readonly schedule?: Schedule;
+  /** R of the random scaling that it sees parameters in; as the comparison has it unless told. */
+  readonly randomScaling?: number;
 }
 
 /** Weights under their family's name, or under a name of their own where several are compared. */

@@ -29,7 +29,7 @@ export async function evaluate(path: string, name: string | undefined, values: V
   for (const read of [{ file, source }, ...others]) requireSameArchitecture(read, task);
   const evaluation = evaluationFrom(values, task, file.training);
   const baselines = baselinesFrom(values) ?? defaultBaselines(task);
-  const { seed, horizon, tasks, tuningTasks, schedule } = evaluation;
+  const { seed, horizon, tasks, tuningTasks, schedule, randomScaling } = evaluation;
   const out = text(values, 'out') || undefined;
   // Taken before the work, so that a folder that cannot be used costs nobody an evaluation.
   const against = others.map((other) => other.source);
@@ -46,10 +46,14 @@ export async function evaluate(path: string, name: string | undefined, values: V
         return { ...learnedOf(read.file.optimizer, phi, read.file.training, label), schedule };
       };
       const learned = entrant({ file, source, path });
-      const episodes = target ? gateEpisodes : 0;
+      // Gates are recorded on tasks as they are, and would be those of another run.
+      const episodes = target && randomScaling === 0 ? gateEpisodes : 0;
       const comparison = await compare(
         context,
-        { task, data, seed, tasks, tuningTasks, horizon, learned, others: others.map(entrant), baselines },
+        {
+          ...{ task, data, seed, tasks, tuningTasks, randomScaling, horizon, baselines },
+          ...{ learned, others: others.map(entrant) },
+        },
         output,
       );
       output.say(`Task: ${comparison.optimizeeDescription}`);

@@ -283,6 +283,11 @@ export const evaluateOptions = {
     describe:
       'how learned updates shrink along the run: constant, or cosine, to 0 at the last step (default constant)',
   },
+  'random-scaling': {
+    ...numeric,
+    describe:
+      'R: scale each parameter that the optimizers see by exp(U(-R, R)), such as 1.5, against units that all learn the same (default 0, none)',
+  },
   seed: { ...numeric, describe: 'seed of the task lists (default: as trained)' },
   theta0: {
     type: 'boolean',
@@ -299,6 +304,11 @@ export const reproduceOptions = {
     type: 'boolean',
     default: false,
     describe: 'take the weights that come with the package instead of training',
+  },
+  shipped: {
+    ...text,
+    describe:
+      'trainings whose weights that come with the package are taken, such as rnnprop; train the others (default: none)',
   },
   seeds: { ...numeric, describe: 'train with the meta-seeds 1 to this (default: those of the recipe)' },
   evaluate: {

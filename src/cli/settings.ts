@@ -359,6 +359,7 @@ export function evaluationFrom(
     tasks: number(values, 'tasks') ?? defaultTestTasks(task),
     tuningTasks: number(values, 'tuning-tasks') ?? (isEpisode(task) ? FEW_SHOT.validationTasks : undefined),
     schedule: text(values, 'schedule'),
+    randomScaling: number(values, 'random-scaling'),
   });
   return parseFlags(evaluationSchema, settings, '');
 }

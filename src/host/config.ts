@@ -303,6 +303,8 @@ export const evaluationSchema = z.strictObject({
   tuningTasks: count(65535).default(16),
   /** How the learned optimizers' updates shrink along a run. */
   schedule: z.enum(SCHEDULES).default('constant'),
+  /** R: optimizers see each parameter scaled by exp(U(-R, R)), drawn for every task; 0 for none. */
+  randomScaling: between(0, 10).default(0),
 });
 export type EvaluationSettings = Readonly<z.infer<typeof evaluationSchema>>;
 

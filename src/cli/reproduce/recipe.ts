@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import * as z from 'zod';
 import {
   ConfigError,
+  evaluationSchema,
   HAND_DESIGNED,
   parseConfig,
   type TaskConfig,
@@ -76,13 +77,21 @@ const checkSchema = z.discriminatedUnion('kind', [
 ]);
 export type Check = Readonly<z.infer<typeof checkSchema>>;
 
+/** Another way to run weights: with updates along a schedule, on parameters each scaled by exp(U(-R, R)), or both. */
+const variantSchema = z
+  .strictObject({ of: word, ...evaluationSchema.pick({ schedule: true, randomScaling: true }).shape })
+  .refine(({ schedule, randomScaling }) => schedule !== 'constant' || randomScaling > 0, {
+    error: 'must have a schedule, a randomScaling, or both',
+  });
+export type Variant = Readonly<z.infer<typeof variantSchema>>;
+
 const testSchema = z.strictObject({
   name: word,
   title: sentence,
   /** Trainings, by name, whose weights are compared; the recipe's unless told. */
   learned: z.array(word).min(1).optional(),
-  /** Those of them that run once more, as `<name>-cosine`, with their updates along a cosine. */
-  cosine: z.array(word).default([]),
+  /** Those of them that run once more in another way: `<name>-cosine` along a schedule, `<name>-scaled` on scaled parameters. */
+  variants: z.array(variantSchema).default([]),
   task: taskSchema,
   horizon: z.int().min(1),
   tasks: z.int().min(1).default(100),
@@ -173,17 +182,24 @@ export function loadTraining(name: string, folder: string): Training {
   return { name, ...training, config: configOf };
 }
 
-/** What a training's weights are called where their updates shrink along a cosine. */
-export const alongCosine = (name: string): string => `${name}-cosine`;
+/** What is added to a training's name, after hyphens, and to its label, after commas, where it runs as a variant. */
+export function variantWords({ schedule, randomScaling }: Variant): string[] {
+  return [...(schedule === 'constant' ? [] : [schedule]), ...(randomScaling > 0 ? ['scaled'] : [])];
+}
+
+/** What a training's weights are called as a variant. */
+export const variantName = (variant: Variant): string => [variant.of, ...variantWords(variant)].join('-');
 
 /** What a schema cannot see. */
 function requireSense(test: RecipeTest, where: string): void {
-  const { checks, learned, cosine, horizon, published, steps } = test;
-  const unknown = cosine.find((one) => !learned.includes(one));
+  const { checks, learned, variants, horizon, published, steps } = test;
+  const unknown = variants.find(({ of }) => !learned.includes(of));
   if (unknown !== undefined) {
-    throw wrong(`${where}: cosine has ${unknown}, but the test compares ${learned.join(', ')}`);
+    throw wrong(`${where}: variants has ${unknown.of}, but the test compares ${learned.join(', ')}`);
   }
-  const compared = [...learned, ...cosine.map(alongCosine)];
+  const compared = [...learned, ...variants.map(variantName)];
+  const twice = compared.find((name, index) => compared.indexOf(name) < index);
+  if (twice !== undefined) throw wrong(`${where}: ${twice} is compared twice`);
   const late = [...steps, ...(published ? [published.step] : [])];
   for (const [index, check] of checks.entries()) {
     const at = `${where}: checks.${index}`;

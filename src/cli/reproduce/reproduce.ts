@@ -14,12 +14,20 @@ import type { Values } from '../options.ts';
 import { Output } from '../output.ts';
 import { provenance } from '../reporting.ts';
 import { adapterFrom, withDevice } from '../session.ts';
-import { defaultBaselines, number, text } from '../settings.ts';
+import { defaultBaselines, listFrom, number, text } from '../settings.ts';
 import { EXIT } from '../usage.ts';
 import { judgeChecks } from './checks.ts';
 import { testFigure } from './figures.ts';
 import { keptIn } from './kept.ts';
-import { alongCosine, loadRecipe, type Recipe, type RecipeTest, testIdentity } from './recipe.ts';
+import {
+  loadRecipe,
+  type Recipe,
+  type RecipeTest,
+  testIdentity,
+  type Variant,
+  variantName,
+  variantWords,
+} from './recipe.ts';
 import { contestantsOf, resultRow, tableSteps } from './rows.ts';
 import {
   describeSeeds,
@@ -43,13 +51,14 @@ export async function reproduce(name: string, values: Values): Promise<number> {
   const recipe = loadRecipe(name);
   const pretrained = values['pretrained'] === true;
   const seeds = seedsFrom(values, pretrained);
+  const shipped = shippedFrom(values, recipe);
   const base = text(values, 'out') ?? BASE;
   const dataOf = dataLoader();
   return withDevice(adapter, output, async (context) => {
     const trained: TrainedSeed[] = [];
     try {
       for (const training of recipe.trainings) {
-        if (pretrained) trained.push(pretrainedSeed(context, training));
+        if (pretrained || shipped.includes(training.name)) trained.push(pretrainedSeed(context, training));
         else {
           const own = seeds === undefined ? training.seeds : Array.from({ length: seeds }, (_, i) => i + 1);
           for (const seed of own) {
@@ -71,7 +80,11 @@ export async function reproduce(name: string, values: Values): Promise<number> {
       ? RunFolder.open(path, { lock: true })
       : RunFolder.create(path, { recipe: recipe.name });
     try {
-      const flags = [pretrained ? ' --pretrained' : '', seeds === undefined ? '' : ` --seeds ${seeds}`];
+      const flags = [
+        ...(pretrained ? [' --pretrained'] : []),
+        ...(shipped.length > 0 ? [` --shipped ${shipped.join(',')}`] : []),
+        ...(seeds === undefined ? [] : [` --seeds ${seeds}`]),
+      ];
       const origin = provenance(context, `npx coordwise reproduce ${name}${flags.join('')}`);
       const result = await evaluateRecipe(context, recipe, trained, dataOf, folder, origin, output);
       output.result(result);
@@ -96,6 +109,18 @@ function seedsFrom(values: Values, pretrained: boolean): number | undefined {
   throw new ConfigError(
     `--seeds is ${seeds}, but must be a whole number from 1 to 100`,
     'for example --seeds 3',
+  );
+}
+
+/** Trainings of the recipe whose weights are not trained here. */
+function shippedFrom(values: Values, { name, trainings }: Recipe): string[] {
+  const learned = trainings.map((training) => training.name);
+  const shipped = listFrom(values, 'shipped');
+  const unknown = shipped.find((one) => !learned.includes(one));
+  if (unknown === undefined) return shipped;
+  throw new ConfigError(
+    `--shipped has ${JSON.stringify(unknown)}, which the recipe ${name} does not train`,
+    `choose from ${learned.join(', ')}`,
   );
 }
 
@@ -149,7 +174,9 @@ async function runTest(
   const asTrained = trained.filter(({ training }) => test.learned.includes(training.name));
   const seeds = [
     ...asTrained,
-    ...asTrained.filter(({ training }) => test.cosine.includes(training.name)).map(withCosine),
+    ...test.variants.flatMap((variant) =>
+      asTrained.filter(({ training }) => training.name === variant.of).map((seed) => runAs(seed, variant)),
+    ),
   ];
   const [first, ...others] = seeds;
   if (!first) throw new RangeError(`${test.name} compares nothing`);
@@ -199,13 +226,16 @@ async function runTest(
   return { result, drawn: [...(drawn ? [drawn.page] : []), ...(await gateFigures(gates))] };
 }
 
-/** The same weights, their updates along a cosine. */
-function withCosine(seed: TrainedSeed): TrainedSeed {
-  const { training, learned } = seed;
+/** The same weights as a variant of the test. What is kept of them is told apart by the variant. */
+function runAs(seed: TrainedSeed, variant: Variant): TrainedSeed {
+  const { training, learned, digest } = seed;
+  const { schedule, randomScaling } = variant;
+  const labelled = (label: string) => [label, ...variantWords(variant)].join(', ');
   return {
     ...seed,
-    training: { ...training, name: alongCosine(training.name), label: `${training.label}, cosine` },
-    learned: { ...learned, label: `${learned.label}, cosine`, schedule: 'cosine' },
+    digest: [digest, ...(randomScaling > 0 ? [randomScaling] : [])].join(' '),
+    training: { ...training, name: variantName(variant), label: labelled(training.label) },
+    learned: { ...learned, label: labelled(learned.label), schedule, randomScaling },
   };
 }
 

@@ -8,6 +8,7 @@ import type { Optimizer } from '../optimizers/optimizer.ts';
 import { type PlanPool, planMostTasks } from './plan.ts';
 import type { LossMatrix } from './statistics.ts';
 import { createTasks, type TaskData, taskParameters } from './tasks.ts';
+import { trainingTasks } from './trainingTasks.ts';
 import { Unroll } from './unroll.ts';
 
 /** Coordinates run at once at the most: enough to fill a device, few enough to fit one. */
@@ -35,6 +36,8 @@ export interface EvaluatorOptions {
   readonly horizon: number;
   /** Shorter horizons that `run` may be asked for. */
   readonly shorter?: readonly number[];
+  /** R: the optimizer sees each parameter scaled by exp(U(-R, R)), as in training; 0 unless told. The losses are the tasks' own. */
+  readonly randomScaling?: number;
   /** Of tasks with a query set, measure only where the run ends: what comes before it is 0. */
   readonly onlyFinal?: boolean;
   /** Also keep theta at every step, for problems of few parameters. */
@@ -54,11 +57,12 @@ export class Evaluator<T extends Optimizer> {
   #ring: ReadbackRing | undefined;
 
   /**
-   * @throws ConfigError when there would be more losses than a host can hold.
+   * @throws ConfigError when there would be more losses than a host can hold, or an optimizer that brings its own theta_0 is to see scaled
+   * parameters.
    * @throws LimitError when not even one task fits the device.
    */
   constructor(context: GpuContext, options: EvaluatorOptions, create: (pool: TensorPool) => T) {
-    const { task, data, list, horizon } = options;
+    const { task, data, list, horizon, randomScaling = 0 } = options;
     if (options.tasks * (horizon + 1) > MOST_LOSSES) {
       throw new ConfigError(
         `${options.tasks} tasks of ${horizon} steps would give more than ${MOST_LOSSES} losses`,
@@ -72,7 +76,14 @@ export class Evaluator<T extends Optimizer> {
     const most = tasksAtOnce(options.tasks, parameters);
     const { pool, plan } = planMostTasks(context, most, parameters, (pool, tasks) => {
       const optimizer = create(pool);
-      const createOptimizee = createTasks(pool, task, data, list, tasks);
+      if (optimizer.theta0 && randomScaling > 0) {
+        throw new ConfigError(
+          `${optimizer.description} starts from a theta_0 of its own, which random scaling would move`,
+          'leave the random scaling out, or the theta_0',
+        );
+      }
+      const given = createTasks(pool, task, data, list, tasks);
+      const createOptimizee = trainingTasks(pool, { randomScaling, helperTask: undefined }, given);
       const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery, recordPath });
       unroll.record();
       return { optimizer, unroll };
