@@ -1,6 +1,6 @@
 import { columnName } from './columnName.ts';
 import { formatCount, formatLoss, formatSeconds } from './format.ts';
-import type { RecipeResult, TestResult, TransferResult } from './results.ts';
+import type { RecipeResult, SeedFacts, TestResult, TransferResult } from './results.ts';
 import { markdownTable } from './resultsMarkdown.ts';
 import { outcome } from './resultTables.ts';
 
@@ -60,7 +60,14 @@ export function modelCard(card: Card): string {
     ['wall time', facts.seconds === undefined ? 'not noted' : formatSeconds(facts.seconds)],
   ];
   const recipes = results.filter((result) => result.kind === 'recipe');
-  const own = recipes.filter(({ learned }) => learned.some((one) => one.name === name));
+  // Results of weights that had the name before say nothing of these.
+  const isThis = ({ seed, iteration, validation: score }: SeedFacts) =>
+    seed === facts.seed &&
+    iteration === facts.iteration &&
+    Number(score?.toPrecision(6)) === validation.score;
+  const own = recipes.filter(({ learned }) =>
+    learned.some((one) => one.name === name && one.seeds.some(isThis)),
+  );
   const seeds = own
     .flatMap(({ learned }) => learned)
     .filter((one) => one.name === name && one.seeds.length > 1);
