@@ -32,7 +32,7 @@ function parse(args: readonly string[]) {
         },
         peers: {
           type: 'string',
-          describe: 'also run other implementations: torch, tfjs; without names, all that are installed',
+          describe: 'also run other implementations: torch, tfjs, jax; without names, all that are installed',
         },
         adapter: { choices: ADAPTER_CHOICES, describe: 'adapter to use (default: the best there is)' },
         subgroups: {

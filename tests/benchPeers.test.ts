@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -6,7 +6,7 @@ import { holds } from '../bench/check.ts';
 import { firstRun, interleave } from '../bench/measure.ts';
 import { createMetaIteration } from '../bench/metaIteration.ts';
 import { Comparison } from '../bench/peers/comparison.ts';
-import { findPeers, findTorch, type InstalledPeer, parsePeers } from '../bench/peers/find.ts';
+import { findJax, findPeers, findTorch, type InstalledPeer, parsePeers } from '../bench/peers/find.ts';
 import { compareNumbers, encodeCase, f32, type PeerCase, thetaNumbers } from '../bench/peers/peerCase.ts';
 import { PeerProcess } from '../bench/peers/peerProcess.ts';
 import { peerLines } from '../bench/peers/print.ts';
@@ -165,12 +165,33 @@ describe('comparison', () => {
 
 describe('which peers there are', () => {
   it('by name, or all of them', () => {
-    expect(parsePeers('')).toEqual(['torch', 'tfjs']);
-    expect(parsePeers('TFJS, torch')).toEqual(['torch', 'tfjs']);
+    expect(parsePeers('')).toEqual(['torch', 'tfjs', 'jax']);
+    expect(parsePeers('Jax, TFJS, torch')).toEqual(['torch', 'tfjs', 'jax']);
     expect(() => parsePeers('torch,numpy')).toThrow(/no peer "numpy"/);
     const { installed, skipped } = findPeers(['tfjs'], gpu());
     const names = [...installed, ...skipped].map(({ name }) => name);
     expect([['tfjs'], ['tfjs-webgpu', 'tfjs-webgpu-asleep']]).toContainEqual(names);
+  });
+
+  it('jax-js in WebAssembly and on the adapter, or how to install it', () => {
+    expect(findJax('lavapipe', 'llvmpipe', folder)).toEqual({
+      name: 'jax',
+      reason: 'its package is not installed',
+      remedy: 'npm ci --prefix bench/peers',
+    });
+    const packageFolder = join(folder, '@jax-js', 'jax');
+    mkdirSync(packageFolder, { recursive: true });
+    writeFileSync(join(packageFolder, 'package.json'), '{ "version": "9.9.9" }');
+    const found = [findJax('lavapipe', 'llvmpipe', folder)].flat();
+    expect(found).toMatchObject([
+      { name: 'jax-wasm', args: [expect.stringContaining('jaxPeer.mjs'), 'wasm'] },
+      { name: 'jax-wasm-threads', args: [expect.anything(), 'threads'] },
+      { name: 'jax-webgpu-asleep', args: [expect.anything(), 'lavapipe'] },
+    ]);
+    expect(found[2]).toHaveProperty(
+      'description',
+      expect.stringMatching(/^jax-js 9\.9\.9, WebGPU on llvmpipe/),
+    );
   });
 
   it('PyTorch with the fastest BLAS, and not without one', () => {
@@ -257,25 +278,35 @@ describe('cases', () => {
     expect(f32(Float32Array.of(1, 2)).shape).toEqual([2]);
   });
 
-  const torch = findTorch();
-  const skipped = 'reason' in torch ? ` (skipped: ${torch.reason}; ${torch.remedy})` : '';
-  it.skipIf('reason' in torch)(`PyTorch gives our numbers${skipped}`, async () => {
+  /** What became of every workload of these peers. */
+  async function outcomesOf(installed: readonly InstalledPeer[]): Promise<string[]> {
     const benches = [smallMlp(), smallQuadratics(), smallUpdate()];
     let comparison: Comparison | undefined;
     try {
       for (const bench of benches) await firstRun(bench);
-      const installed = 'reason' in torch ? [] : torch;
       comparison = await Comparison.start({ installed, skipped: [] }, benches, 'any', () => {});
       const turns = benches.flatMap(({ name }) => comparison?.sampled(name) ?? []);
       const ours = benches.map(({ name }) => ({ name, sample: async () => ({ ms: 1, cpuMs: 1 }) }));
       const { peers } = comparison.result(await interleave([...ours, ...turns], 1));
       const outcomes = peers.flatMap(({ workloads }) => workloads);
-      expect(outcomes.map((outcome) => ('reason' in outcome ? outcome.reason : outcome.state))).toEqual(
-        Array.from({ length: 6 }, () => 'timed'),
-      );
+      return outcomes.map((outcome) => ('reason' in outcome ? outcome.reason : outcome.state));
     } finally {
       comparison?.close();
       for (const bench of benches) bench.destroy();
     }
+  }
+  const allTimed = Array.from({ length: 6 }, () => 'timed');
+
+  const torch = findTorch();
+  const noTorch = 'reason' in torch ? ` (skipped: ${torch.reason}; ${torch.remedy})` : '';
+  it.skipIf('reason' in torch)(`PyTorch gives our numbers${noTorch}`, async () => {
+    expect(await outcomesOf('reason' in torch ? [] : torch)).toEqual(allTimed);
+  });
+
+  const jax = findJax('lavapipe', '');
+  const noJax = 'reason' in jax ? ` (skipped: ${jax.reason}; ${jax.remedy})` : '';
+  it.skipIf('reason' in jax)(`jax-js in WebAssembly gives our numbers${noJax}`, async () => {
+    const peers = 'reason' in jax ? [] : jax.filter(({ name }) => name.includes('wasm'));
+    expect(await outcomesOf(peers)).toEqual(allTimed);
   });
 });

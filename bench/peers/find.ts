@@ -1,13 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { ConfigError, type GpuContext } from '../../src/host/index.ts';
 import { adapterSlug, repositoryFolder } from '../environment.ts';
 import type { PeerCommand } from './peerProcess.ts';
 import { parseAnswer, probeSchema } from './protocol.ts';
 
-export const PEER_GROUPS = ['torch', 'tfjs'] as const;
+export const PEER_GROUPS = ['torch', 'tfjs', 'jax'] as const;
 export type PeerGroup = (typeof PEER_GROUPS)[number];
 
 /** A peer that can be started. */
@@ -55,7 +55,11 @@ export function findPeers(
   { adapter }: Pick<GpuContext, 'adapter'>,
 ): FoundPeers {
   const choice = adapter.kind === 'gpu' ? 'gpu' : adapterSlug(adapter.description);
-  const finders = { torch: () => findTorch(), tfjs: () => findTfjs(choice, adapter.description) };
+  const finders = {
+    torch: () => findTorch(),
+    tfjs: () => findTfjs(choice, adapter.description),
+    jax: () => findJax(choice, adapter.description),
+  };
   const found = groups.map((group) => finders[group]());
   return {
     installed: found.flatMap((answer) => (Array.isArray(answer) ? answer : [])),
@@ -69,20 +73,53 @@ export function peersFolder(): string {
 }
 
 function findTfjs(choice: string, adapter: string): InstalledPeer[] | SkippedPeer {
-  const manifest = join(peersFolder(), 'node_modules', '@tensorflow', 'tfjs-core', 'package.json');
-  if (!existsSync(manifest)) return { name: 'tfjs', reason: 'its packages are not installed', remedy: NPM };
-  const version = /"version": "([^"]+)"/.exec(readFileSync(manifest, 'utf8'))?.[1] ?? '';
-  const peer = (name: string, how: string, waits: 'plainly' | 'asleep'): InstalledPeer => ({
-    name,
-    description: `tfjs ${version}, WebGPU on ${adapter}, ${how}`,
-    command: process.execPath,
-    args: [join(peersFolder(), 'tfjsPeer.mjs'), choice, waits],
-    env: process.env,
-  });
+  const version = installedVersion('@tensorflow/tfjs-core');
+  if (version === undefined) return { name: 'tfjs', reason: 'its packages are not installed', remedy: NPM };
+  const peer = (name: string, how: string, waits: 'plainly' | 'asleep') =>
+    javascriptPeer(name, `tfjs ${version}, WebGPU on ${adapter}, ${how}`, ['tfjsPeer.mjs', choice, waits]);
   return [
     peer('tfjs-webgpu', 'awaiting its results as programs for it do', 'plainly'),
     peer('tfjs-webgpu-asleep', 'with the sleeping wait of this engine', 'asleep'),
   ];
+}
+
+/** `packages` is where its package would be. */
+export function findJax(
+  choice: string,
+  adapter: string,
+  packages: string = join(peersFolder(), 'node_modules'),
+): InstalledPeer[] | SkippedPeer {
+  const version = installedVersion('@jax-js/jax', packages);
+  if (version === undefined) return { name: 'jax', reason: 'its package is not installed', remedy: NPM };
+  const peer = (name: string, how: string, backend: string) =>
+    javascriptPeer(name, `jax-js ${version}, ${how}`, ['jaxPeer.mjs', backend]);
+  const threads = `WebAssembly, ${availableParallelism()} threads by a Worker as in browsers`;
+  return [
+    peer('jax-wasm', 'WebAssembly, one thread, as Node runs it', 'wasm'),
+    peer('jax-wasm-threads', threads, 'threads'),
+    peer('jax-webgpu-asleep', `WebGPU on ${adapter}, with the sleeping wait of this engine`, choice),
+  ];
+}
+
+function javascriptPeer(
+  name: string,
+  description: string,
+  [program, ...settings]: readonly [string, ...string[]],
+): InstalledPeer {
+  return {
+    name,
+    description,
+    command: process.execPath,
+    args: [join(peersFolder(), program), ...settings],
+    env: process.env,
+  };
+}
+
+/** The version of a peer's package; undefined where it is not installed. */
+function installedVersion(name: string, packages = join(peersFolder(), 'node_modules')): string | undefined {
+  const manifest = join(packages, name, 'package.json');
+  if (!existsSync(manifest)) return undefined;
+  return /"version": "([^"]+)"/.exec(readFileSync(manifest, 'utf8'))?.[1] ?? '';
 }
 
 /** Both variants of PyTorch, on the fastest BLAS there is. `pythons` are tried in turn. */

@@ -3,8 +3,11 @@
  * requests and answers as JSON lines (bench/peers/protocol.ts). JavaScript, because the packages are not installed
  * where types are checked.
  */
+import { resolveObjectURL } from 'node:buffer';
 import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { createInterface } from 'node:readline';
+import { Worker as NodeWorker } from 'node:worker_threads';
 import { create } from 'webgpu';
 import { decodeSafeTensors } from '../../dist/index.js';
 import { openNodeContext } from '../../dist/node.js';
@@ -34,6 +37,41 @@ export async function provideWebGpu(choice, waits) {
     adapter: description,
     wait: (promise) => (waits === 'asleep' ? wait.call(context, promise) : promise),
   };
+}
+
+/** What a program for the Worker of browsers expects to find in one. */
+const WORKER_SCOPE = `
+  const { parentPort } = require('node:worker_threads');
+  globalThis.self = globalThis;
+  globalThis.postMessage = (data) => parentPort.postMessage(data);
+  parentPort.on('message', (data) => self.onmessage({ data }));
+`;
+
+/** The Worker of browsers over Node's threads, for programs given as object URLs. */
+class ObjectUrlWorker {
+  #thread;
+
+  constructor(url) {
+    this.#thread = resolveObjectURL(url)
+      .text()
+      .then((program) => {
+        const thread = new NodeWorker(WORKER_SCOPE + program, { eval: true });
+        thread.on('message', (data) => this.onmessage?.({ data }));
+        thread.on('error', (error) => this.onerror?.(error));
+        return thread;
+      });
+  }
+
+  async postMessage(data) {
+    (await this.#thread).postMessage(data);
+  }
+}
+
+/** Gives WebAssembly the threads it has in browsers: `Worker`, and the number of cores. */
+export function provideWorkers() {
+  globalThis.Worker = ObjectUrlWorker;
+  // Node 20 has no navigator.
+  globalThis.navigator ??= { hardwareConcurrency: availableParallelism(), userAgent: 'node' };
 }
 
 /** A case: `kind`, `steps`, `p`, `scale`, `sizes`, and the tensors as typed arrays with shapes. */
