@@ -308,7 +308,7 @@ export const reproduceOptions = {
   shipped: {
     ...text,
     describe:
-      'trainings whose weights that come with the package are taken, such as rnnprop; train the others (default: none)',
+      'trainings, such as rnnprop, of which the weights that come with the package are taken for the meta-seed they are of; train the rest (default: none)',
   },
   seeds: { ...numeric, describe: 'train with the meta-seeds 1 to this (default: those of the recipe)' },
   evaluate: {

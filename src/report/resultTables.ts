@@ -85,7 +85,7 @@ export function seedsTable(learned: readonly LearnedFacts[]): TextTable {
   const rows = learned.flatMap((one) =>
     one.seeds.map((seed) => [
       one.name,
-      one.pretrained ? 'shipped' : 'trained here',
+      one.pretrained || seed.pretrained ? 'shipped' : 'trained here',
       String(seed.seed),
       formatCount(seed.iteration),
       seed.validation === undefined ? '' : text(seed.validation),

@@ -24,6 +24,8 @@ export interface SeedFacts {
   readonly validation?: number | null;
   /** Of training, in all its sessions; absent where it was not noted. */
   readonly seconds?: number;
+  /** Taken as it comes with the package, while others of the same training were trained here. */
+  readonly pretrained?: true;
 }
 
 /** A learned optimizer of a table. */
@@ -33,7 +35,7 @@ export interface LearnedFacts {
   readonly label: string;
   /** In words: 'l2l 2x20, log-sign p=10, scale 0.1'. */
   readonly description: string;
-  /** Taken as they come with the package, not trained here. */
+  /** Taken as they come with the package, none trained here. */
   readonly pretrained: boolean;
   readonly seeds: readonly SeedFacts[];
 }

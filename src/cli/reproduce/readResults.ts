@@ -51,6 +51,7 @@ const learned = z.strictObject({
       iteration: z.int(),
       validation: loss.exactOptional(),
       seconds: z.number().exactOptional(),
+      pretrained: z.literal(true).exactOptional(),
     }),
   ),
 });

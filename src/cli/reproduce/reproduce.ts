@@ -58,12 +58,13 @@ export async function reproduce(name: string, values: Values): Promise<number> {
     const trained: TrainedSeed[] = [];
     try {
       for (const training of recipe.trainings) {
-        if (pretrained || shipped.includes(training.name)) trained.push(pretrainedSeed(context, training));
-        else {
-          const own = seeds === undefined ? training.seeds : Array.from({ length: seeds }, (_, i) => i + 1);
-          for (const seed of own) {
-            trained.push(await ensureTrained(context, base, training, seed, dataOf, output));
-          }
+        const fromPackage = pretrained || shipped.includes(training.name);
+        const ready = fromPackage ? pretrainedSeed(context, training) : undefined;
+        const all = seeds === undefined ? training.seeds : Array.from({ length: seeds }, (_, i) => i + 1);
+        const others = pretrained ? [] : all.filter((seed) => seed !== ready?.facts.seed);
+        if (ready) trained.push(ready);
+        for (const seed of others) {
+          trained.push(await ensureTrained(context, base, training, seed, dataOf, output));
         }
       }
     } catch (error) {
@@ -112,7 +113,7 @@ function seedsFrom(values: Values, pretrained: boolean): number | undefined {
   );
 }
 
-/** Trainings of the recipe whose weights are not trained here. */
+/** Trainings of the recipe whose shipped weights stand for the meta-seed that they are of. */
 function shippedFrom(values: Values, { name, trainings }: Recipe): string[] {
   const learned = trainings.map((training) => training.name);
   const shipped = listFrom(values, 'shipped');
@@ -251,7 +252,11 @@ function learnedFacts(context: GpuContext, recipe: Recipe, trained: readonly Tra
     const [first] = own;
     if (!first) return [];
     const description = descriptionOf(context, first);
-    return [{ name, label, description, pretrained: first.pretrained, seeds: own.map(({ facts }) => facts) }];
+    const pretrained = own.every((seed) => seed.pretrained);
+    const seeds = own.map(({ facts, ...seed }) =>
+      seed.pretrained && !pretrained ? { ...facts, pretrained: true as const } : facts,
+    );
+    return [{ name, label, description, pretrained, seeds }];
   });
 }
 
