@@ -23,6 +23,8 @@ function resultOf(title: string, loss: number, ...seeds: SeedFacts[]): RecipeRes
         ],
         checks: [
           { of: 'tiny', what: 'l2l at step 10', band: 'at most 1', value: String(loss), reached: true },
+          { of: 'tiny-scaled', what: 'l2l, scaled at step 10', band: '', value: '0.125' },
+          { of: 'tiny-other', what: 'another at step 10', band: '', value: '0.5' },
         ],
       },
     ],
@@ -32,7 +34,7 @@ function resultOf(title: string, loss: number, ...seeds: SeedFacts[]): RecipeRes
 const cardOf = (...results: RecipeResult[]) => {
   const card: Card = {
     ...{ name: 'tiny', about: 'A try.', optimizer: 'l2l', bytes: 9, isDefault: false },
-    ...{ facts, results },
+    ...{ facts, results, variants: ['tiny-scaled'] },
   };
   return modelCard(card);
 };
@@ -45,6 +47,8 @@ describe('the card of shipped weights', () => {
       resultOf('Far', 0.75, own),
     );
     expect(card).toContain('| Near | l2l at step 10 | 0.25 | at most 1 | reached |');
+    expect(card).toContain('| Near | l2l, scaled at step 10 | 0.125 |  | reported |');
+    expect(card).not.toContain('another at step 10');
     expect(card).toContain('- Far: 0.750 at step 10, against 0.500 of tuned adam.');
     expect(card).not.toContain('- Near');
     expect(card).toContain('Validation of all meta-seeds: 1: 0.203, 2: 0.300.');

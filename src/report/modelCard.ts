@@ -32,6 +32,8 @@ export interface Card {
   readonly optimizer: string;
   readonly bytes: number;
   readonly isDefault: boolean;
+  /** What the weights are called in results where they run in another way, along a schedule or on scaled parameters. */
+  readonly variants: readonly string[];
   readonly results: readonly (RecipeResult | TransferResult)[];
 }
 
@@ -80,7 +82,7 @@ export function modelCard(card: Card): string {
     .filter((test) => test.rows.some((row) => row.name === name));
   const checks = tests.flatMap((test) =>
     test.checks
-      .filter(({ of }) => of === name)
+      .filter(({ of }) => of === name || card.variants.includes(of))
       .map((check) => [test.title, check.what, check.value, check.band, outcome(check)]),
   );
   const failures = [

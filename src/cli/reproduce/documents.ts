@@ -7,7 +7,7 @@ import { type NamedResult, resultsMarkdown } from '../../report/resultsMarkdown.
 import { readShipped } from '../shipped.ts';
 import { readWeights } from '../weights.ts';
 import { readResult } from './readResults.ts';
-import { loadTraining } from './recipe.ts';
+import { loadTraining, VARIANT_WORDS } from './recipe.ts';
 
 /** The order of docs/results.md; what is not here comes after, by name. */
 const ORDER = [
@@ -67,6 +67,7 @@ export function generatedDocuments(context: GpuContext): Map<string, string> {
       optimizer: `${learned.description}; ${learned.weightCount} weights`,
       bytes: statSync(packageFile('pretrained', `${name}.safetensors`)).size,
       isDefault: name === shipped.default,
+      variants: VARIANT_WORDS.map((words) => [name, ...words].join('-')),
       results: results.map(({ result }) => result),
     });
     documents.set(`pretrained/${name}.md`, card);

@@ -6,6 +6,7 @@ import {
   evaluationSchema,
   HAND_DESIGNED,
   parseConfig,
+  SCHEDULES,
   type TaskConfig,
   type TrainConfig,
   taskSchema,
@@ -186,6 +187,11 @@ export function loadTraining(name: string, folder: string): Training {
 export function variantWords({ schedule, randomScaling }: Variant): string[] {
   return [...(schedule === 'constant' ? [] : [schedule]), ...(randomScaling > 0 ? ['scaled'] : [])];
 }
+
+/** All that `variantWords` gives. */
+export const VARIANT_WORDS: readonly (readonly string[])[] = SCHEDULES.flatMap((schedule) =>
+  [0, 1].map((randomScaling) => variantWords({ of: '', schedule, randomScaling })),
+).filter((words) => words.length > 0);
 
 /** What a training's weights are called as a variant. */
 export const variantName = (variant: Variant): string => [variant.of, ...variantWords(variant)].join('-');
