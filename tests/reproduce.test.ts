@@ -167,17 +167,19 @@ describe('coordwise reproduce', () => {
   });
 
   it('says what is wrong on the command line', async () => {
-    const [seeds, unknown, both, shipped] = await cli.runMany([
+    const [seeds, unknown, both, shipped, all] = await cli.runMany([
       ['reproduce', write(), '--seeds', '0'],
       ['reproduce', 'quadratic'],
       ['reproduce', write(), '--seeds', '2', '--pretrained'],
       ['reproduce', 'mnist', '--shipped', 'rnnprop,tiny'],
+      ['reproduce', 'mnist', '--shipped', 'rnnprop', '--pretrained'],
     ]);
     expect(seeds?.stderr).toContain('--seeds is 0, but must be a whole number from 1 to 100');
     expect(unknown?.stderr).toContain('there is no recipe "quadratic" (did you mean quadratics?)');
     expect(both?.stderr).toContain('--seeds and --pretrained cannot both be given');
     expect(shipped?.stderr).toContain('--shipped has "tiny", which the recipe mnist does not train');
-    expect([seeds, unknown, both, shipped].map((ended) => ended?.code)).toEqual([2, 2, 2, 2]);
+    expect(all?.stderr).toContain('--shipped and --pretrained cannot both be given');
+    expect([seeds, unknown, both, shipped, all].map((ended) => ended?.code)).toEqual([2, 2, 2, 2, 2]);
   });
 });
 

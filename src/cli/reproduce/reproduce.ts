@@ -51,7 +51,7 @@ export async function reproduce(name: string, values: Values): Promise<number> {
   const recipe = loadRecipe(name);
   const pretrained = values['pretrained'] === true;
   const seeds = seedsFrom(values, pretrained);
-  const shipped = shippedFrom(values, recipe);
+  const shipped = shippedFrom(values, recipe, pretrained);
   const base = text(values, 'out') ?? BASE;
   const dataOf = dataLoader();
   return withDevice(adapter, output, async (context) => {
@@ -114,9 +114,15 @@ function seedsFrom(values: Values, pretrained: boolean): number | undefined {
 }
 
 /** Trainings of the recipe whose shipped weights stand for the meta-seed that they are of. */
-function shippedFrom(values: Values, { name, trainings }: Recipe): string[] {
+function shippedFrom(values: Values, { name, trainings }: Recipe, pretrained: boolean): string[] {
   const learned = trainings.map((training) => training.name);
   const shipped = listFrom(values, 'shipped');
+  if (pretrained && shipped.length > 0) {
+    throw new ConfigError(
+      '--shipped and --pretrained cannot both be given',
+      '--pretrained takes all of them',
+    );
+  }
   const unknown = shipped.find((one) => !learned.includes(one));
   if (unknown === undefined) return shipped;
   throw new ConfigError(

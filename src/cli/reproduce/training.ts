@@ -94,7 +94,7 @@ export function pretrainedSeed(context: GpuContext, training: Training): Trained
   if (!shipped) {
     throw new CoordwiseError(
       `the package holds no weights of ${training.name}`,
-      'leave out --pretrained, which trains them',
+      'train them: leave out --pretrained, or their name in --shipped',
     );
   }
   const { file, source } = readWeights(training.name, true);

@@ -8,7 +8,7 @@ import type { Optimizer } from '../optimizers/optimizer.ts';
 import { type PlanPool, planMostTasks } from './plan.ts';
 import type { LossMatrix } from './statistics.ts';
 import { createTasks, type TaskData, taskParameters } from './tasks.ts';
-import { trainingTasks } from './trainingTasks.ts';
+import { scaledTasks } from './trainingTasks.ts';
 import { Unroll } from './unroll.ts';
 
 /** Coordinates run at once at the most: enough to fill a device, few enough to fit one. */
@@ -82,8 +82,7 @@ export class Evaluator<T extends Optimizer> {
           'leave the random scaling out, or the theta_0',
         );
       }
-      const given = createTasks(pool, task, data, list, tasks);
-      const createOptimizee = trainingTasks(pool, { randomScaling, helperTask: undefined }, given);
+      const createOptimizee = scaledTasks(pool, randomScaling, createTasks(pool, task, data, list, tasks));
       const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery, recordPath });
       unroll.record();
       return { optimizer, unroll };

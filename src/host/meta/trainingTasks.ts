@@ -9,18 +9,28 @@ import { sumOptimizees } from '../optimizees/sum.ts';
 /** How far the helper's parameters are scaled, as Lv, Jiang & Li (2017) have it. */
 const HELPER_RANGE = 1;
 
+/** Tasks whose parameters are each scaled by exp(U(-range, range)); as they are where the range is 0. */
+export function scaledTasks(
+  pool: TensorPool,
+  range: number,
+  create: (tensors: TaskTensors) => Optimizee,
+): (tensors: TaskTensors) => Optimizee {
+  if (range === 0) return create;
+  const scaling = { range, stream: STREAMS.randomScaling };
+  return (tensors) => scaleRandomly(pool, create(tensors), tensors, scaling);
+}
+
 /** The tasks that meta-training runs on where it is to generalise: randomly scaled, and beside a convex problem. */
 export function trainingTasks(
   pool: TensorPool,
   { randomScaling, helperTask }: Pick<TrainConfig, 'randomScaling' | 'helperTask'>,
   create: (tensors: TaskTensors) => Optimizee,
 ): (tensors: TaskTensors) => Optimizee {
+  const scaled = scaledTasks(pool, randomScaling, create);
+  if (helperTask === undefined) return scaled;
   return (tensors) => {
-    const given = create(tensors);
-    const scaling = { range: randomScaling, stream: STREAMS.randomScaling };
-    const main = randomScaling > 0 ? scaleRandomly(pool, given, tensors, scaling) : given;
-    if (helperTask === undefined) return main;
-    const convex = createClippedSquares(pool, given.tasks, helperTask, tensors);
+    const main = scaled(tensors);
+    const convex = createClippedSquares(pool, main.tasks, helperTask, tensors);
     const helperScaling = { range: HELPER_RANGE, stream: STREAMS.helperScaling };
     return sumOptimizees(pool, main, scaleRandomly(pool, convex, tensors, helperScaling));
   };
