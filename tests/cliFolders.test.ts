@@ -174,6 +174,36 @@ describe('evaluate', () => {
     expect(complaint(used).sentence).toBe(`${out} already holds a run`);
   });
 
+  it('on validation tasks is what the training chose its weights by', async () => {
+    const log = readFileSync(join(reference, 'log.jsonl'), 'utf8').trim().split('\n');
+    const best = log.map((line) => JSON.parse(line)).findLast(({ isBest }) => isBest === true);
+    const { validation } = JSON.parse(readFileSync(join(reference, 'config.json'), 'utf8'));
+    const options = ['--tasks', `${validation.tasks}`, '--baselines', '', '--json'];
+    const lossOn = async (list: string) => {
+      const ended = await cli.run(['evaluate', reference, ...options, '--list', list]);
+      expect(ended.code).toBe(0);
+      return JSON.parse(ended.stdout).curves[0].finalMean;
+    };
+    expect(await lossOn('validation')).toBe(best.finalMean);
+    expect(await lossOn('test')).not.toBe(best.finalMean);
+  });
+
+  it('that scales layers refuses what there is nothing of', async () => {
+    for (const [flags, message] of [
+      [['--list', 'train'], /^--list is "train", but must be one of: test, validation$/],
+      [['--scaled-from', '2'], /^--scaled-from is 2, but nothing is scaled$/],
+      [['--random-scaling', '1', '--scaled-from', '0'], /^--scaled-from is 0, but must be/],
+      [
+        ['--random-scaling', '1', '--scaled-from', '2'],
+        /^random scaling is to begin with layer 2, but .* has 1 with parameters$/,
+      ],
+    ] as const) {
+      const ended = await cli.run(['evaluate', reference, '--tasks', '2', '--baselines', '', ...flags]);
+      expect(ended.code).toBeGreaterThan(0);
+      expect(complaint(ended).sentence).toMatch(message);
+    }
+  });
+
   it('of weights trained on one problem runs on others', async () => {
     const run = freshPath();
     const mnist = ['--resolution', '7', '--widths', '5', '--batch', '8', '--layers', '1', '--hidden', '4'];

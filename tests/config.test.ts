@@ -66,6 +66,8 @@ describe('defaults', () => {
       tuningTasks: 16,
       schedule: 'constant',
       randomScaling: 0,
+      scaledFrom: 1,
+      list: 'test',
     });
   });
 

@@ -237,6 +237,11 @@ describe('recipes', () => {
       /variants\.0.* must have a schedule, a randomScaling, or both/,
     ],
     [
+      'a variant that scales nothing from a layer on',
+      () => change({ variants: [{ of: 'tiny', schedule: 'cosine', scaledFrom: 2 }] }),
+      /variants\.0.* has a scaledFrom, but no randomScaling/,
+    ],
+    [
       'a variant twice',
       () => change({ variants: [test.variants[0], test.variants[0]] }),
       /tiny-cosine is compared twice/,

@@ -1,21 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import { type OptimizerConfig, optimizerSchema, parseConfig, trainSchema } from '../src/host/config.ts';
+import { threefry, toUnit } from '../src/host/data/threefry.ts';
 import { Program } from '../src/host/gpu/program.ts';
 import { readTensors, submit, writeTensor } from '../src/host/gpu/readback.ts';
 import { createTasks } from '../src/host/meta/tasks.ts';
 import { Trainer } from '../src/host/meta/trainer.ts';
 import { trainingTasks } from '../src/host/meta/trainingTasks.ts';
 import { Unroll } from '../src/host/meta/unroll.ts';
-import { scaleRandomly } from '../src/host/optimizees/randomScaling.ts';
+import { type RandomScaling, scaleRandomly } from '../src/host/optimizees/randomScaling.ts';
 import { createLearned } from '../src/host/optimizers/create.ts';
 import { clippedSquaresProblem, scaledProblem, sumProblem } from '../src/reference/problems.ts';
 import { rnnpropUnrolls } from '../src/reference/rnnprop.ts';
 import { at } from '../src/reference/scalar.ts';
 import { type UnrollState, unrollGradient } from '../src/reference/unroll.ts';
 import { relativeError } from './support/cases.ts';
-import { randomValues } from './support/compare.ts';
+import { expectClose, randomValues } from './support/compare.ts';
 import { gpuForThisFile } from './support/gpu.ts';
 import { type SmallProblem, smallMlp, smallQuadratic } from './support/smallProblems.ts';
+import { rounded } from './support/tolerances.ts';
 import {
   LabelledPool,
   last,
@@ -197,28 +199,29 @@ describe('random scaling', () => {
     expect(Math.max(...logs(once.helperScales))).toBeLessThanOrEqual(1);
   });
 
-  it('by a range of 0 changes no bit of losses, gradients and query losses of a few-shot episode', async () => {
-    const task = parseConfig(
-      trainSchema,
-      {
-        task: { kind: 'sine', layers: [], shots: 3, queries: 5 },
-        optimizer: { kind: 'l2l' },
-        iterations: 1,
-        unroll: 1,
-        horizon: 1,
-        lossWeights: 'final',
-      },
-      'test',
-    ).task;
-    const run = async (wrap: boolean) => {
+  describe('of a few-shot episode', () => {
+    /** theta, losses, gradients and query losses at the start of two episodes. */
+    async function atStart(layers: object[], scaling?: Omit<RandomScaling, 'stream'>) {
+      const { task } = parseConfig(
+        trainSchema,
+        {
+          task: { kind: 'sine', layers, shots: 3, queries: 5 },
+          optimizer: { kind: 'l2l' },
+          iterations: 1,
+          unroll: 1,
+          horizon: 1,
+          lossWeights: 'final',
+        },
+        'test',
+      );
       const pool = new LabelledPool(gpu());
       const create = createTasks(pool, task, undefined, 'train', 2);
       const keys = pool.tensor('keys', [2, 2], 'u32');
       const clock = pool.tensor('clock', [4], 'u32');
       const tensors = { keys, clock, steps: 1 };
       const inner = create(tensors);
-      const optimizee = wrap ? scaleRandomly(pool, inner, tensors, { range: 0, stream: 1 }) : inner;
-      const row = (label: string) => pool.tensor(label, [8]);
+      const optimizee = scaling ? scaleRandomly(pool, inner, tensors, { ...scaling, stream: 1 }) : inner;
+      const row = (label: string) => pool.tensor(label, [Math.ceil((2 * inner.parameters) / 4) * 4]);
       const [theta, gradient] = [row('theta'), row('gradient')];
       const [losses, query] = [pool.tensor('losses', [1, 2]), pool.tensor('query', [1, 2])];
       await pool.allocate();
@@ -235,10 +238,54 @@ describe('random scaling', () => {
       const read = await readTensors(gpu(), [theta, losses, gradient, query]);
       pool.destroy();
       return read;
-    };
-    const [plain, wrapped] = [await run(false), await run(true)];
-    expect(wrapped).toEqual(plain);
-    expect(Math.hypot(...(plain[3] ?? []))).toBeGreaterThan(0);
+    }
+
+    it('by a range of 0 changes no bit', async () => {
+      const [plain, wrapped] = [await atStart([]), await atStart([], { range: 0, from: 1 })];
+      expect(wrapped).toEqual(plain);
+      expect(Math.hypot(...(plain[3] ?? []))).toBeGreaterThan(0);
+    });
+
+    it('from layer 2 on leaves the first as it is', async () => {
+      const layers = [
+        { kind: 'dense', units: 2 },
+        { kind: 'activation', function: 'tanh' },
+      ];
+      const [theta = [], , gradient = []] = await atStart(layers);
+      const [scaled = [], , scaledGradient = []] = await atStart(layers, { range: 1.5, from: 2 });
+      const keys = [
+        [1, 2],
+        [3, 4],
+      ] as const;
+      // 1-2-1: the first layer has four parameters of seven.
+      const c = Array.from({ length: 14 }, (_, i) =>
+        i % 7 < 4
+          ? 1
+          : Math.exp(1.5 * (2 * toUnit(threefry(at(keys, Math.floor(i / 7)), [i % 7, 1])[0]) - 1)),
+      );
+      expect(c.filter((scale) => Math.abs(Math.log(scale)) > 0.1).length).toBeGreaterThan(3);
+      const isFirst = (_: unknown, i: number) => i % 7 < 4;
+      expect([...scaled].filter(isFirst)).toEqual([...theta].filter(isFirst));
+      // The scales are off by up to 12 roundings (tests/kernels.trainingTasks.test.ts), their quotients by a few more.
+      expectClose(
+        scaled.slice(0, 14),
+        c.map((scale, i) => at(theta, i) / scale),
+        rounded(16),
+        'theta',
+      );
+      expectClose(
+        scaledGradient.slice(0, 14),
+        c.map((scale, i) => scale * at(gradient, i)),
+        rounded(100),
+        'gradient',
+      );
+    });
+
+    it('is refused from a layer that there is not', async () => {
+      await expect(atStart([], { range: 1, from: 2 })).rejects.toThrow(
+        /random scaling is to begin with layer 2, but .* has 1 with parameters/,
+      );
+    });
   });
 });
 

@@ -29,6 +29,8 @@ export interface Comparison extends ContenderOptions {
   readonly tuningTasks: number;
   /** R: all optimizers see parameters scaled by exp(U(-R, R)); 0 unless told. */
   readonly randomScaling?: number;
+  /** The first layer that is scaled so; 1 unless told. */
+  readonly scaledFrom?: number;
   /** Where what was measured is kept, so that an interrupted comparison goes on; absent where it is not. */
   readonly kept?: EntrantStore;
 }
@@ -61,14 +63,19 @@ export async function compare(
   comparison: Comparison,
   output: Output,
 ): Promise<ComparisonResult> {
-  const { task, data, seed, horizon, learned, randomScaling = 0 } = comparison;
-  const keys = taskKeys(seed, 'test', 0, comparison.tasks);
+  const { task, data, seed, horizon, learned, list = 'test' } = comparison;
+  const { randomScaling = 0, scaledFrom = 1 } = comparison;
+  const keys = taskKeys(seed, list, 0, comparison.tasks);
   const tuningKeys = taskKeys(seed, 'validation', 0, comparison.tuningTasks);
-  const testOptions = { task, data, list: 'test', tasks: comparison.tasks, randomScaling } as const;
-  const tuningOptions = { task, data, list: 'validation', randomScaling } as const;
+  const testOptions = { task, data, list, tasks: comparison.tasks, randomScaling, scaledFrom } as const;
+  const tuningOptions = { task, data, list: 'validation', randomScaling, scaledFrom } as const;
   const all = [learned, ...comparison.others];
   const createEvaluator = ({ config, schedule = 'constant', ...one }: Learned) => {
-    const options = { ...testOptions, horizon, randomScaling: one.randomScaling ?? randomScaling };
+    const scaling =
+      one.randomScaling === undefined
+        ? {}
+        : { randomScaling: one.randomScaling, scaledFrom: one.scaledFrom ?? 1 };
+    const options = { ...testOptions, horizon, ...scaling };
     return new Evaluator(context, options, (pool) =>
       scheduled(createLearned(pool, config), schedule, horizon),
     );
@@ -99,7 +106,9 @@ export async function compare(
         ),
       ]),
     );
-    output.say(`Evaluation: ${comparison.tasks} held-out tasks, up to ${formatBytes(bytes)} on the device`);
+    output.say(
+      `Evaluation: ${comparison.tasks} ${list === 'test' ? 'held-out' : list} tasks, up to ${formatBytes(bytes)} on the device`,
+    );
     requireMemory(context, bytes, 'the evaluation');
     optimizeeDescription = createEvaluator(learned).description;
     /** What is kept, or what `measure` finds, which is kept then. */
@@ -119,7 +128,7 @@ export async function compare(
           await evaluator.prepare();
           writeTensor(context, evaluator.optimizer.phi, one.phi);
           const scaling = one.randomScaling
-            ? `parameters scaled by exp U(-${one.randomScaling}, ${one.randomScaling})`
+            ? `parameters ${(one.scaledFrom ?? 1) > 1 ? `from layer ${one.scaledFrom} on ` : ''}scaled by exp U(-${one.randomScaling}, ${one.randomScaling})`
             : '';
           const setting = [evaluator.optimizer.description, scaling, one.note]
             .filter((part) => part !== '')

@@ -4,6 +4,7 @@ import {
   episodeSizes,
   type GpuContext,
   type HandDesignedName,
+  type HeldOutList,
   isEpisode,
   meanWithInterval,
   nearestNeighbourAccuracy,
@@ -39,6 +40,8 @@ export interface Learned {
   readonly schedule?: Schedule;
   /** R of the random scaling that it sees parameters in; as the comparison has it unless told. */
   readonly randomScaling?: number;
+  /** The first layer that is scaled so, with `randomScaling`. */
+  readonly scaledFrom?: number;
 }
 
 /** Weights under their family's name, or under a name of their own where several are compared. */
@@ -56,6 +59,8 @@ export interface ContenderOptions {
   readonly task: TaskConfig;
   readonly data: TaskData | undefined;
   readonly seed: number;
+  /** The tasks that are reported; the test list unless told. */
+  readonly list?: HeldOutList;
   readonly horizon: number;
   readonly learned: Learned;
   readonly baselines: readonly HandDesignedName[];
@@ -102,14 +107,14 @@ export async function contendersOf(
 
 /** What needs no optimizer: the nearest neighbour on pixels, on the same episodes. */
 export function neighbourRows(
-  { task, data, seed }: Pick<ContenderOptions, 'task' | 'data' | 'seed'>,
+  { task, data, seed, list = 'test' }: Pick<ContenderOptions, 'task' | 'data' | 'seed' | 'list'>,
   tasks: number,
 ): AccuracyRow[] {
-  const table = data?.test;
+  const table = data?.[list];
   if (task.kind !== 'glyphs' || !table || !('examples' in table)) return [];
-  const sizes = episodeSizes(task, table, 'test');
+  const sizes = episodeSizes(task, table, list);
   const { mean, interval } = meanWithInterval(
-    nearestNeighbourAccuracy(table, sizes, taskKeys(seed, 'test', 0, tasks)),
+    nearestNeighbourAccuracy(table, sizes, taskKeys(seed, list, 0, tasks)),
   );
   return [{ label: 'nearest neighbour', kind: 'baseline', mean, interval, setting: 'Euclidean, on pixels' }];
 }

@@ -29,7 +29,7 @@ export async function evaluate(path: string, name: string | undefined, values: V
   for (const read of [{ file, source }, ...others]) requireSameArchitecture(read, task);
   const evaluation = evaluationFrom(values, task, file.training);
   const baselines = baselinesFrom(values) ?? defaultBaselines(task);
-  const { seed, horizon, tasks, tuningTasks, schedule, randomScaling } = evaluation;
+  const { seed, horizon, list, tasks, tuningTasks, schedule, randomScaling, scaledFrom } = evaluation;
   const out = text(values, 'out') || undefined;
   // Taken before the work, so that a folder that cannot be used costs nobody an evaluation.
   const against = others.map((other) => other.source);
@@ -46,12 +46,12 @@ export async function evaluate(path: string, name: string | undefined, values: V
         return { ...learnedOf(read.file.optimizer, phi, read.file.training, label), schedule };
       };
       const learned = entrant({ file, source, path });
-      // Gates are recorded on tasks as they are, and would be those of another run.
-      const episodes = target && randomScaling === 0 ? gateEpisodes : 0;
+      // Gates are recorded on test tasks as they are, and would be those of another run.
+      const episodes = target && randomScaling === 0 && list === 'test' ? gateEpisodes : 0;
       const comparison = await compare(
         context,
         {
-          ...{ task, data, seed, tasks, tuningTasks, randomScaling, horizon, baselines },
+          ...{ task, data, seed, list, tasks, tuningTasks, randomScaling, scaledFrom, horizon, baselines },
           ...{ learned, others: others.map(entrant) },
         },
         output,
@@ -69,7 +69,7 @@ export async function evaluate(path: string, name: string | undefined, values: V
             ...flatten({ task, optimizer: file.optimizer }),
             ...groupSettings(file.optimizer, task),
           },
-          tasks: describeTasks(task, seed, tasks),
+          tasks: describeTasks(task, seed, tasks, list),
           testTasks: tasks,
           training: [],
           validation: [],

@@ -288,6 +288,16 @@ export const evaluateOptions = {
     describe:
       'R: scale each parameter that the optimizers see by exp(U(-R, R)), such as 1.5, against units that all learn the same (default 0, none)',
   },
+  'scaled-from': {
+    ...numeric,
+    describe:
+      'with --random-scaling, the first layer that is scaled, 2 to leave the one that reads the inputs as it is (default 1: all)',
+  },
+  list: {
+    ...text,
+    describe:
+      'which tasks: test, or validation, to choose settings on, where baselines are judged on what they are tuned on (default test)',
+  },
   seed: { ...numeric, describe: 'seed of the task lists (default: as trained)' },
   theta0: {
     type: 'boolean',

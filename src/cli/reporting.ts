@@ -1,4 +1,10 @@
-import { type GateRecording, type GpuContext, isEpisode, type TaskConfig } from '../host/index.ts';
+import {
+  type GateRecording,
+  type GpuContext,
+  type HeldOutList,
+  isEpisode,
+  type TaskConfig,
+} from '../host/index.ts';
 import type { RunFolder } from '../node/index.ts';
 import type { ReportData, TrainingPoint, ValidationPoint } from '../report/data.ts';
 import type { Provenance } from '../report/results.ts';
@@ -98,18 +104,27 @@ export async function makeReport(input: ReportInput): Promise<string> {
 }
 
 /** How many tasks, and which, in words. */
-export function describeTasks(task: TaskConfig, seed: number, tasks: number): string {
+export function describeTasks(
+  task: TaskConfig,
+  seed: number,
+  tasks: number,
+  list: HeldOutList = 'test',
+): string {
   const what = {
     quadratic: 'new problems and starting points',
     surface: 'new starting points',
-    images: 'images of the test set and starting points',
-    glyphs: 'characters and fonts of the test split',
+    images: `images of the ${list} set and starting points`,
+    glyphs: `characters and fonts of the ${list} split`,
     sine: 'new amplitudes, phases and points',
     own: 'new problems and starting points',
   }[task.kind];
   const kind = isEpisode(task) ? 'episodes' : 'tasks';
   const losses = isEpisode(task) ? '; losses are those on the query set' : '';
-  return `${tasks} held-out ${kind} of seed ${seed}: ${what} that neither training nor tuning saw${losses}`;
+  const unseen =
+    list === 'test'
+      ? 'that neither training nor tuning saw'
+      : 'that settings are chosen on and training did not see';
+  return `${tasks} ${list === 'test' ? 'held-out' : list} ${kind} of seed ${seed}: ${what} ${unseen}${losses}`;
 }
 
 /** A comparison for machines. */

@@ -50,6 +50,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   'optimizer.gates.momentumInput': 'momentum-input-gate',
   secondDerivatives: 'second-derivatives',
   randomScaling: 'random-scaling',
+  scaledFrom: 'scaled-from',
   helperTask: 'helper-task',
   coordinateSample: 'coordinate-sample',
   'validation.tasks': 'validation-tasks',
@@ -360,8 +361,17 @@ export function evaluationFrom(
     tuningTasks: number(values, 'tuning-tasks') ?? (isEpisode(task) ? FEW_SHOT.validationTasks : undefined),
     schedule: text(values, 'schedule'),
     randomScaling: number(values, 'random-scaling'),
+    scaledFrom: number(values, 'scaled-from'),
+    list: text(values, 'list'),
   });
-  return parseFlags(evaluationSchema, settings, '');
+  const evaluation = parseFlags(evaluationSchema, settings, '');
+  if (settings['scaledFrom'] !== undefined && evaluation.randomScaling === 0) {
+    throw new ConfigError(
+      `--scaled-from is ${settings['scaledFrom']}, but nothing is scaled`,
+      'give --random-scaling too, such as --random-scaling 2.5',
+    );
+  }
+  return evaluation;
 }
 
 /** Held-out tasks that a training run reports on, where the flag says. */

@@ -289,11 +289,15 @@ export const trainSchema = z
 export type TrainConfig = z.infer<typeof trainSchema>;
 export type TrainInput = z.input<typeof trainSchema>;
 
-/** On which held-out tasks, and for how many steps, optimizers are compared. */
 /** How updates shrink along a run: not at all, or as a cosine from 1 to 0 (Loshchilov & Hutter 2017, without restarts). */
 export const SCHEDULES = ['constant', 'cosine'] as const;
 export type Schedule = (typeof SCHEDULES)[number];
 
+/** The lists of tasks that training does not take its own from. */
+export const HELD_OUT_LISTS = ['test', 'validation'] as const;
+export type HeldOutList = (typeof HELD_OUT_LISTS)[number];
+
+/** On which held-out tasks, and for how many steps, optimizers are compared. */
 export const evaluationSchema = z.strictObject({
   seed: z.int().min(0).max(0xffffffff),
   horizon: count(1_000_000),
@@ -305,6 +309,10 @@ export const evaluationSchema = z.strictObject({
   schedule: z.enum(SCHEDULES).default('constant'),
   /** R: optimizers see each parameter scaled by exp(U(-R, R)), drawn for every task; 0 for none. */
   randomScaling: between(0, 10).default(0),
+  /** The first layer with parameters that is scaled so, counted from 1. */
+  scaledFrom: count(1000).default(1),
+  /** Which images or problems the tasks are made of: those kept for reports, or those that settings are chosen on. */
+  list: z.enum(HELD_OUT_LISTS).default('test'),
 });
 export type EvaluationSettings = Readonly<z.infer<typeof evaluationSchema>>;
 

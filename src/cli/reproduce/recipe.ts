@@ -80,9 +80,15 @@ export type Check = Readonly<z.infer<typeof checkSchema>>;
 
 /** Another way to run weights: with updates along a schedule, on parameters each scaled by exp(U(-R, R)), or both. */
 const variantSchema = z
-  .strictObject({ of: word, ...evaluationSchema.pick({ schedule: true, randomScaling: true }).shape })
+  .strictObject({
+    of: word,
+    ...evaluationSchema.pick({ schedule: true, randomScaling: true, scaledFrom: true }).shape,
+  })
   .refine(({ schedule, randomScaling }) => schedule !== 'constant' || randomScaling > 0, {
     error: 'must have a schedule, a randomScaling, or both',
+  })
+  .refine(({ randomScaling, scaledFrom }) => scaledFrom === 1 || randomScaling > 0, {
+    error: 'has a scaledFrom, but no randomScaling',
   });
 export type Variant = Readonly<z.infer<typeof variantSchema>>;
 
@@ -190,7 +196,7 @@ export function variantWords({ schedule, randomScaling }: Variant): string[] {
 
 /** All that `variantWords` gives. */
 export const VARIANT_WORDS: readonly (readonly string[])[] = SCHEDULES.flatMap((schedule) =>
-  [0, 1].map((randomScaling) => variantWords({ of: '', schedule, randomScaling })),
+  [0, 1].map((randomScaling) => variantWords({ of: '', schedule, randomScaling, scaledFrom: 1 })),
 ).filter((words) => words.length > 0);
 
 /** What a training's weights are called as a variant. */

@@ -236,13 +236,17 @@ async function runTest(
 /** The same weights as a variant of the test. What is kept of them is told apart by the variant. */
 function runAs(seed: TrainedSeed, variant: Variant): TrainedSeed {
   const { training, learned, digest } = seed;
-  const { schedule, randomScaling } = variant;
+  const { schedule, randomScaling, scaledFrom } = variant;
   const labelled = (label: string) => [label, ...variantWords(variant)].join(', ');
   return {
     ...seed,
-    digest: [digest, ...(randomScaling > 0 ? [randomScaling] : [])].join(' '),
+    digest: [
+      digest,
+      ...(randomScaling > 0 ? [randomScaling] : []),
+      ...(scaledFrom > 1 ? [scaledFrom] : []),
+    ].join(' '),
     training: { ...training, name: variantName(variant), label: labelled(training.label) },
-    learned: { ...learned, label: labelled(learned.label), schedule, randomScaling },
+    learned: { ...learned, label: labelled(learned.label), schedule, randomScaling, scaledFrom },
   };
 }
 

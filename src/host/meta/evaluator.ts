@@ -38,6 +38,8 @@ export interface EvaluatorOptions {
   readonly shorter?: readonly number[];
   /** R: the optimizer sees each parameter scaled by exp(U(-R, R)), as in training; 0 unless told. The losses are the tasks' own. */
   readonly randomScaling?: number;
+  /** The first layer that is scaled so, counted from 1; 1 unless told. */
+  readonly scaledFrom?: number;
   /** Of tasks with a query set, measure only where the run ends: what comes before it is 0. */
   readonly onlyFinal?: boolean;
   /** Also keep theta at every step, for problems of few parameters. */
@@ -62,7 +64,7 @@ export class Evaluator<T extends Optimizer> {
    * @throws LimitError when not even one task fits the device.
    */
   constructor(context: GpuContext, options: EvaluatorOptions, create: (pool: TensorPool) => T) {
-    const { task, data, list, horizon, randomScaling = 0 } = options;
+    const { task, data, list, horizon, randomScaling = 0, scaledFrom = 1 } = options;
     if (options.tasks * (horizon + 1) > MOST_LOSSES) {
       throw new ConfigError(
         `${options.tasks} tasks of ${horizon} steps would give more than ${MOST_LOSSES} losses`,
@@ -82,7 +84,8 @@ export class Evaluator<T extends Optimizer> {
           'leave the random scaling out, or the theta_0',
         );
       }
-      const createOptimizee = scaledTasks(pool, randomScaling, createTasks(pool, task, data, list, tasks));
+      const scaling = { range: randomScaling, from: scaledFrom };
+      const createOptimizee = scaledTasks(pool, scaling, createTasks(pool, task, data, list, tasks));
       const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery, recordPath });
       unroll.record();
       return { optimizer, unroll };

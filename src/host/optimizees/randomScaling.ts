@@ -1,3 +1,4 @@
+import { ConfigError } from '../errors.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { coordinatesOf, coordinateTensor } from '../ops/coordinates.ts';
@@ -7,6 +8,8 @@ import type { Optimizee, QueryFace, TaskTensors } from './optimizee.ts';
 export interface RandomScaling {
   /** R: parameters are scaled by exp(U(-R, R)). */
   readonly range: number;
+  /** The first layer (with parameters) whose parameters are scaled, counted from 1; those before it stay as they are. */
+  readonly from: number;
   /** The stream of random numbers that the scales are drawn from. */
   readonly stream: number;
 }
@@ -15,14 +18,22 @@ export interface RandomScaling {
  * An optimizee whose parameters have units of their own: with c ~ exp(U(-R, R)), drawn anew for every coordinate of every
  * task, its loss at theta is the other's at c theta, and it starts at theta_0 / c (Lv, Jiang & Li 2017, section 4.3). An
  * optimizer that is trained on it cannot count on one scale of parameters and gradients.
+ * @throws ConfigError when there is no layer `from`.
  */
 export function scaleRandomly(
   pool: TensorPool,
   inner: Optimizee,
   { keys }: TaskTensors,
-  { range, stream }: RandomScaling,
+  { range, from, stream }: RandomScaling,
 ): Optimizee {
-  const { tasks, parameters } = inner;
+  const { tasks, parameters, groups } = inner;
+  const first = groups[from - 1]?.offset;
+  if (first === undefined) {
+    throw new ConfigError(
+      `random scaling is to begin with layer ${from}, but ${inner.description} has ${groups.length} with parameters`,
+      'begin with one of them, such as 1 for all',
+    );
+  }
   const coordinates = coordinatesOf(tasks, parameters);
   const row = (label: string) => coordinateTensor(pool, `${label} of ${inner.description}`, coordinates);
   const scales = pool.tensor(`random scales of ${inner.description}`, [tasks, parameters]);
@@ -31,9 +42,9 @@ export function scaleRandomly(
   const { recordLossAndGradient: _, ...others } = inner;
   return {
     ...others,
-    description: `${inner.description}, scaled by exp U(-${range}, ${range})`,
+    description: `${inner.description}, scaled by exp U(-${range}, ${range})${from > 1 ? ` from layer ${from}` : ''}`,
     recordReset(program, theta) {
-      recordRandomScales(program, { keys, scales }, { parameters, stream, range });
+      recordRandomScales(program, { keys, scales }, { parameters, first, stream, range });
       inner.recordReset(program, own);
       recordScaled(program, { scales, x: own, y: theta }, 'divided');
     },
