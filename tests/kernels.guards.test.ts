@@ -214,7 +214,7 @@ const cases: readonly Case[] = [
   },
   {
     kernel: randomScalingDrawKernel,
-    params: { parameters: 5, first: 2, stream: 1, range: 1 },
+    params: { parameters: 5, first: 2, stream: 1, range: 1, factor: 1 },
     written: { scales: 5 },
   },
   { kernel: randomScalingApplyKernel, params: { count: 5, divide: 0 }, written: { y: 5 } },

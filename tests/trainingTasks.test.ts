@@ -241,7 +241,7 @@ describe('random scaling', () => {
     }
 
     it('by a range of 0 changes no bit', async () => {
-      const [plain, wrapped] = [await atStart([]), await atStart([], { range: 0, from: 1 })];
+      const [plain, wrapped] = [await atStart([]), await atStart([], { range: 0, factor: 1, from: 1 })];
       expect(wrapped).toEqual(plain);
       expect(Math.hypot(...(plain[3] ?? []))).toBeGreaterThan(0);
     });
@@ -252,7 +252,11 @@ describe('random scaling', () => {
         { kind: 'activation', function: 'tanh' },
       ];
       const [theta = [], , gradient = []] = await atStart(layers);
-      const [scaled = [], , scaledGradient = []] = await atStart(layers, { range: 1.5, from: 2 });
+      const [scaled = [], , scaledGradient = []] = await atStart(layers, {
+        range: 1.5,
+        factor: 0.5,
+        from: 2,
+      });
       const keys = [
         [1, 2],
         [3, 4],
@@ -261,7 +265,7 @@ describe('random scaling', () => {
       const c = Array.from({ length: 14 }, (_, i) =>
         i % 7 < 4
           ? 1
-          : Math.exp(1.5 * (2 * toUnit(threefry(at(keys, Math.floor(i / 7)), [i % 7, 1])[0]) - 1)),
+          : 0.5 * Math.exp(1.5 * (2 * toUnit(threefry(at(keys, Math.floor(i / 7)), [i % 7, 1])[0]) - 1)),
       );
       expect(c.filter((scale) => Math.abs(Math.log(scale)) > 0.1).length).toBeGreaterThan(3);
       const isFirst = (_: unknown, i: number) => i % 7 < 4;
@@ -282,7 +286,7 @@ describe('random scaling', () => {
     });
 
     it('is refused from a layer that there is not', async () => {
-      await expect(atStart([], { range: 1, from: 2 })).rejects.toThrow(
+      await expect(atStart([], { range: 1, factor: 1, from: 2 })).rejects.toThrow(
         /random scaling is to begin with layer 2, but .* has 1 with parameters/,
       );
     });

@@ -27,7 +27,7 @@ export interface Comparison extends ContenderOptions {
   readonly tasks: number;
   /** Tasks that learning rates are tuned on: another list than the reported one. */
   readonly tuningTasks: number;
-  /** R: all optimizers see parameters scaled by exp(U(-R, R)); 0 unless told. */
+  /** R: all optimizers see parameters scaled by exp(U(-R, R)) over its mean; 0 unless told. */
   readonly randomScaling?: number;
   /** The first layer that is scaled so; 1 unless told. */
   readonly scaledFrom?: number;
@@ -128,7 +128,7 @@ export async function compare(
           await evaluator.prepare();
           writeTensor(context, evaluator.optimizer.phi, one.phi);
           const scaling = one.randomScaling
-            ? `parameters ${(one.scaledFrom ?? 1) > 1 ? `from layer ${one.scaledFrom} on ` : ''}scaled by exp U(-${one.randomScaling}, ${one.randomScaling})`
+            ? `parameters ${(one.scaledFrom ?? 1) > 1 ? `from layer ${one.scaledFrom} on ` : ''}scaled by exp U(-${one.randomScaling}, ${one.randomScaling}) over its mean`
             : '';
           const setting = [evaluator.optimizer.description, scaling, one.note]
             .filter((part) => part !== '')

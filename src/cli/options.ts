@@ -286,7 +286,7 @@ export const evaluateOptions = {
   'random-scaling': {
     ...numeric,
     describe:
-      'R: scale each parameter that the optimizers see by exp(U(-R, R)), such as 1.5, against units that all learn the same (default 0, none)',
+      'R: scale each parameter that the optimizers see by exp(U(-R, R)) over its mean, such as 2.5, against units that all learn the same (default 0, none)',
   },
   'scaled-from': {
     ...numeric,

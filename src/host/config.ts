@@ -307,7 +307,7 @@ export const evaluationSchema = z.strictObject({
   tuningTasks: count(65535).default(16),
   /** How the learned optimizers' updates shrink along a run. */
   schedule: z.enum(SCHEDULES).default('constant'),
-  /** R: optimizers see each parameter scaled by exp(U(-R, R)), drawn for every task; 0 for none. */
+  /** R: optimizers see each parameter scaled by exp(U(-R, R)) over its mean, drawn for every task; 0 for none. */
   randomScaling: between(0, 10).default(0),
   /** The first layer with parameters that is scaled so, counted from 1. */
   scaledFrom: count(1000).default(1),

@@ -78,7 +78,7 @@ const checkSchema = z.discriminatedUnion('kind', [
 ]);
 export type Check = Readonly<z.infer<typeof checkSchema>>;
 
-/** Another way to run weights: with updates along a schedule, on parameters each scaled by exp(U(-R, R)), or both. */
+/** Another way to run weights: with updates along a schedule, on parameters each scaled by exp(U(-R, R)) over its mean, or both. */
 const variantSchema = z
   .strictObject({
     of: word,

@@ -36,7 +36,10 @@ export interface EvaluatorOptions {
   readonly horizon: number;
   /** Shorter horizons that `run` may be asked for. */
   readonly shorter?: readonly number[];
-  /** R: the optimizer sees each parameter scaled by exp(U(-R, R)), as in training; 0 unless told. The losses are the tasks' own. */
+  /**
+   * R: the optimizer sees each parameter scaled by c ~ (R / sinh R) exp(U(-R, R)), of mean 1, so that its steps are as long as ever on
+   * average; 0 unless told. The losses are the tasks' own.
+   */
   readonly randomScaling?: number;
   /** The first layer that is scaled so, counted from 1; 1 unless told. */
   readonly scaledFrom?: number;
@@ -84,7 +87,8 @@ export class Evaluator<T extends Optimizer> {
           'leave the random scaling out, or the theta_0',
         );
       }
-      const scaling = { range: randomScaling, from: scaledFrom };
+      const factor = randomScaling > 0 ? randomScaling / Math.sinh(randomScaling) : 1;
+      const scaling = { range: randomScaling, factor, from: scaledFrom };
       const createOptimizee = scaledTasks(pool, scaling, createTasks(pool, task, data, list, tasks));
       const unroll = new Unroll({ pool, tasks, steps, optimizer, createOptimizee, measureQuery, recordPath });
       unroll.record();

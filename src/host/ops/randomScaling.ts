@@ -11,7 +11,7 @@ export const randomScalingDrawKernel: Kernel = {
   code: drawCode,
   libraries: [threefryCode],
   tensors: { keys: 'read', scales: 'readWrite' },
-  params: { parameters: 'u32', first: 'u32', stream: 'u32', range: 'f32' },
+  params: { parameters: 'u32', first: 'u32', stream: 'u32', range: 'f32', factor: 'f32' },
 };
 
 export const randomScalingApplyKernel: Kernel = {
@@ -21,7 +21,7 @@ export const randomScalingApplyKernel: Kernel = {
   params: { count: 'u32', divide: 'u32' },
 };
 
-/** scales [B, N] = exp(U(-range, range)), from the tasks' keys [B, 2] u32; 1 for the parameters before the first. */
+/** scales [B, N] = factor exp(U(-range, range)), from the tasks' keys [B, 2] u32; 1 for the parameters before the first. */
 export function recordRandomScales(
   program: Program,
   tensors: { readonly keys: Tensor; readonly scales: Tensor },
@@ -30,6 +30,7 @@ export function recordRandomScales(
     readonly first: number;
     readonly stream: number;
     readonly range: number;
+    readonly factor: number;
   },
 ): void {
   program.run(randomScalingDrawKernel, {

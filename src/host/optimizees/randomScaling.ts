@@ -6,8 +6,9 @@ import { recordRandomScales, recordScaled } from '../ops/randomScaling.ts';
 import type { Optimizee, QueryFace, TaskTensors } from './optimizee.ts';
 
 export interface RandomScaling {
-  /** R: parameters are scaled by exp(U(-R, R)). */
+  /** R: parameters are scaled by factor exp(U(-R, R)). */
   readonly range: number;
+  readonly factor: number;
   /** The first layer (with parameters) whose parameters are scaled, counted from 1; those before it stay as they are. */
   readonly from: number;
   /** The stream of random numbers that the scales are drawn from. */
@@ -15,7 +16,7 @@ export interface RandomScaling {
 }
 
 /**
- * An optimizee whose parameters have units of their own: with c ~ exp(U(-R, R)), drawn anew for every coordinate of every
+ * An optimizee whose parameters have units of their own: with c ~ factor exp(U(-R, R)), drawn anew for every coordinate of every
  * task, its loss at theta is the other's at c theta, and it starts at theta_0 / c (Lv, Jiang & Li 2017, section 4.3). An
  * optimizer that is trained on it cannot count on one scale of parameters and gradients.
  * @throws ConfigError when there is no layer `from`.
@@ -24,7 +25,7 @@ export function scaleRandomly(
   pool: TensorPool,
   inner: Optimizee,
   { keys }: TaskTensors,
-  { range, from, stream }: RandomScaling,
+  { range, factor, from, stream }: RandomScaling,
 ): Optimizee {
   const { tasks, parameters, groups } = inner;
   const first = groups[from - 1]?.offset;
@@ -44,7 +45,7 @@ export function scaleRandomly(
     ...others,
     description: `${inner.description}, scaled by exp U(-${range}, ${range})${from > 1 ? ` from layer ${from}` : ''}`,
     recordReset(program, theta) {
-      recordRandomScales(program, { keys, scales }, { parameters, first, stream, range });
+      recordRandomScales(program, { keys, scales }, { parameters, first, stream, range, factor });
       inner.recordReset(program, own);
       recordScaled(program, { scales, x: own, y: theta }, 'divided');
     },
