@@ -189,18 +189,19 @@ describe('evaluate', () => {
   });
 
   it('that scales layers refuses what there is nothing of', async () => {
-    for (const [flags, message] of [
-      [['--list', 'train'], /^--list is "train", but must be one of: test, validation$/],
-      [['--scaled-from', '2'], /^--scaled-from is 2, but nothing is scaled$/],
-      [['--random-scaling', '1', '--scaled-from', '0'], /^--scaled-from is 0, but must be/],
+    for (const [flags, message, code] of [
+      [['--list', 'train'], /^--list is "train", but must be one of: test, validation$/, 2],
+      [['--scaled-from', '2'], /^--scaled-from is 2, but nothing is scaled$/, 2],
+      [['--random-scaling', '1', '--scaled-from', '0'], /^--scaled-from is 0, but must be/, 2],
       [
         ['--random-scaling', '1', '--scaled-from', '2'],
         /^random scaling is to begin with layer 2, but .* has 1 with parameters$/,
+        2,
       ],
     ] as const) {
       const ended = await cli.run(['evaluate', reference, '--tasks', '2', '--baselines', '', ...flags]);
-      expect(ended.code).toBeGreaterThan(0);
       expect(complaint(ended).sentence).toMatch(message);
+      expect(ended.code).toBe(code);
     }
   });
 

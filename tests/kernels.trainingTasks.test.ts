@@ -24,7 +24,7 @@ describe('randomScaling', () => {
     async ({ parameters, tasks }) => {
       const keys = taskKeys(3, 'train', 0, tasks);
       const first = Math.floor(parameters / 3);
-      const numbers = { parameters, first, stream: 77 << 24, range: 3, factor: 0.75 };
+      const numbers = { parameters, first, stream: 77 << 24, range: 3, factor: 0.5 };
       const { scales } = await runKernels(
         gpu(),
         { keys, scales: unwritten(tasks * parameters) },
@@ -34,10 +34,10 @@ describe('randomScaling', () => {
         const task = Math.floor(i / parameters);
         if (i % parameters < first) return 1;
         const key = [at(keys, 2 * task), at(keys, 2 * task + 1)] as const;
-        return 0.75 * Math.exp(3 * (2 * toUnit(threefry(key, [i % parameters, 77 << 24])[0]) - 1));
+        return 0.5 * Math.exp(3 * (2 * toUnit(threefry(key, [i % parameters, 77 << 24])[0]) - 1));
       });
-      // exp(x) with |x| <= 3 is off by 9 ULP, its argument by a rounding of up to 3, the product by one more.
-      expectClose(scales, expected, rounded(13), 'scales');
+      // exp(x) with |x| <= 3 is off by 9 ULP, its argument by a rounding of up to 3; a half of it is exact.
+      expectClose(scales, expected, rounded(12), 'scales');
     },
   );
 

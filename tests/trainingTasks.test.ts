@@ -277,10 +277,11 @@ describe('random scaling', () => {
         rounded(16),
         'theta',
       );
+      // theta comes back from its quotients with a rounding more, which the gradient carries through two layers.
       expectClose(
         scaledGradient.slice(0, 14),
         c.map((scale, i) => scale * at(gradient, i)),
-        rounded(100),
+        rounded(32),
         'gradient',
       );
     });

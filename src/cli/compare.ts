@@ -71,10 +71,10 @@ export async function compare(
   const tuningOptions = { task, data, list: 'validation', randomScaling, scaledFrom } as const;
   const all = [learned, ...comparison.others];
   const createEvaluator = ({ config, schedule = 'constant', ...one }: Learned) => {
-    const scaling =
-      one.randomScaling === undefined
-        ? {}
-        : { randomScaling: one.randomScaling, scaledFrom: one.scaledFrom ?? 1 };
+    const scaling = {
+      randomScaling: one.randomScaling ?? randomScaling,
+      scaledFrom: one.scaledFrom ?? scaledFrom,
+    };
     const options = { ...testOptions, horizon, ...scaling };
     return new Evaluator(context, options, (pool) =>
       scheduled(createLearned(pool, config), schedule, horizon),

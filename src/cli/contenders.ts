@@ -40,7 +40,7 @@ export interface Learned {
   readonly schedule?: Schedule;
   /** R of the random scaling that it sees parameters in; as the comparison has it unless told. */
   readonly randomScaling?: number;
-  /** The first layer that is scaled so, with `randomScaling`. */
+  /** The first layer that is scaled so; as the comparison has it unless told. */
   readonly scaledFrom?: number;
 }
 

@@ -36,6 +36,7 @@ export function scaleRandomly(
     );
   }
   const coordinates = coordinatesOf(tasks, parameters);
+  const shownFactor = factor === 1 ? '' : `${factor.toPrecision(3)} `;
   const row = (label: string) => coordinateTensor(pool, `${label} of ${inner.description}`, coordinates);
   const scales = pool.tensor(`random scales of ${inner.description}`, [tasks, parameters]);
   const [own, ownGradient] = [row('scaled theta'), row('unscaled gradient')];
@@ -43,7 +44,7 @@ export function scaleRandomly(
   const { recordLossAndGradient: _, ...others } = inner;
   return {
     ...others,
-    description: `${inner.description}, scaled by exp U(-${range}, ${range})${from > 1 ? ` from layer ${from}` : ''}`,
+    description: `${inner.description}, ${from > 1 ? `from layer ${from} on ` : ''}scaled by ${shownFactor}exp U(-${range}, ${range})`,
     recordReset(program, theta) {
       recordRandomScales(program, { keys, scales }, { parameters, first, stream, range, factor });
       inner.recordReset(program, own);
