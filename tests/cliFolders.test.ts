@@ -188,6 +188,26 @@ describe('evaluate', () => {
     expect(await lossOn('test')).not.toBe(best.finalMean);
   });
 
+  it('with another activation is what --validation-activation chose the weights by', async () => {
+    const run = freshPath();
+    const mnist = ['--resolution', '7', '--widths', '5', '--batch', '8', '--layers', '1', '--hidden', '4'];
+    const sizes = ['--unroll', '5', '--horizon', '10', '--iterations', '4', '--validation-tasks', '2'];
+    const chosen = ['--validation-activation', 'relu', '--no-evaluate', '--out', run];
+    const trained = await cli.run(['train', 'mnist', ...mnist, ...sizes, ...chosen]);
+    expect([trained.code, trained.stderr]).toEqual([0, '']);
+    expect(trained.stdout).toMatch(/MLP 49-5-10, sigmoid.*validation loss \(relu\) 2\./s);
+    const log = readFileSync(join(run, 'log.jsonl'), 'utf8').trim().split('\n');
+    const best = log.map((line) => JSON.parse(line)).findLast(({ isBest }) => isBest === true);
+    const options = ['--list', 'validation', '--tasks', '2', '--baselines', '', '--json'];
+    const lossOf = async (...task: string[]) => {
+      const ended = await cli.run(['evaluate', run, ...options, ...task]);
+      expect(ended.code, ended.stderr).toBe(0);
+      return JSON.parse(ended.stdout).curves[0].finalMean;
+    };
+    expect(await lossOf('--activation', 'relu')).toBe(best.finalMean);
+    expect(await lossOf()).not.toBe(best.finalMean);
+  });
+
   it('that scales layers refuses what there is nothing of', async () => {
     for (const [flags, message, code] of [
       [['--list', 'train'], /^--list is "train", but must be one of: test, validation$/, 2],

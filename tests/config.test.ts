@@ -132,6 +132,14 @@ describe('settings that are wrong', () => {
     [{ lossWeights: [1, 2] }, 'lossWeights holds 2 numbers, but must hold 21, one more than the unroll'],
     [{ unroll: 2, lossWeights: [0, 0, 0] }, 'lossWeights holds only zeros, but must weigh at least one loss'],
     [{ validation: { select: 'best' } }, 'validation.select is "best", but must be one of: final, sum'],
+    [
+      { validation: { activation: 'tanh' } },
+      'validation.activation is tanh, but the task has no activation to replace',
+    ],
+    [
+      { task: { kind: 'images' }, validation: { activation: 'swish' } },
+      'validation.activation is "swish", but must be one of: sigmoid, tanh, relu, leakyRelu, elu, softplus',
+    ],
     [{ speed: 3 }, 'test has "speed", which is no setting'],
     [
       { task: { kind: 'chess' } },

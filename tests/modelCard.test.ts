@@ -54,6 +54,23 @@ describe('the card of shipped weights', () => {
     expect(card).toContain('Validation of all meta-seeds: 1: 0.203, 2: 0.300.');
   });
 
+  it('says what the weights were chosen on', () => {
+    expect(cardOf()).toContain('| the loss at step 10, mean over 4 validation tasks: 0.203 |');
+    const elsewhere = { ...facts, validation: { ...validation, activation: 'relu' } };
+    const card = {
+      name: 'tiny',
+      about: '',
+      optimizer: '',
+      bytes: 9,
+      isDefault: false,
+      variants: [],
+      results: [],
+    };
+    expect(modelCard({ ...card, facts: elsewhere })).toContain(
+      'mean over 4 validation tasks with relu: 0.203 |',
+    );
+  });
+
   it.each([
     ['meta-steps', { seed: 1, iteration: 30, validation: 0.20302912 }],
     ['validation', { seed: 1, iteration: 40, validation: 0.25 }],

@@ -9,6 +9,7 @@ import {
   networkLayers,
   parseConfig,
   type SettingName,
+  withActivation,
 } from '../host/index.ts';
 import { readFileChecked } from '../node/index.ts';
 import type { Values } from './options.ts';
@@ -75,6 +76,5 @@ export function layersFrom(
         : denseLayers(numbers(widths, 'widths'), first);
   if (activation === undefined) return [...layers];
   // Checked with the rest of the settings: what is no activation is refused by its name there.
-  const asked = activation as typeof first;
-  return layers.map((layer) => (layer.kind === 'activation' ? { ...layer, function: asked } : layer));
+  return withActivation(layers, activation as typeof first);
 }

@@ -219,6 +219,11 @@ export const trainOptions = {
     ...numeric,
     describe: 'meta-steps between two validations (default: whole episodes, about 100)',
   },
+  'validation-activation': {
+    ...text,
+    describe:
+      'activation of the network that the best weights are chosen on, to choose those that carry over (default: as trained)',
+  },
   select: { ...text, describe: 'choose the best weights by the final loss or the sum (default final)' },
   patience: {
     ...numeric,

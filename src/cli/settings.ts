@@ -55,6 +55,7 @@ const FLAGS: Readonly<Record<string, string>> = {
   coordinateSample: 'coordinate-sample',
   'validation.tasks': 'validation-tasks',
   'validation.every': 'validate-every',
+  'validation.activation': 'validation-activation',
   tuningTasks: 'tuning-tasks',
 };
 
@@ -343,6 +344,7 @@ export function trainConfigFrom(task: TaskConfig, values: Values): TrainConfig {
       tasks: number(values, 'validation-tasks') ?? fewShot?.validationTasks,
       every: number(values, 'validate-every'),
       select: text(values, 'select'),
+      activation: text(values, 'validation-activation'),
     }),
   };
   return parseFlags(trainSchema, config, '');

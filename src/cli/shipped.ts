@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import * as z from 'zod';
-import { CoordwiseError, parseStoredConfig } from '../host/index.ts';
+import { ACTIVATIONS, CoordwiseError, parseStoredConfig } from '../host/index.ts';
 import { packageFile, readJsonFile } from '../node/index.ts';
 import { TASK_NAMES } from './options.ts';
 
@@ -18,6 +18,7 @@ const factsSchema = z.strictObject({
     tasks: z.int(),
     horizon: z.int(),
     select: z.enum(['final', 'sum']),
+    activation: z.enum(ACTIVATIONS).optional(),
     score: z.number(),
   }),
   adapter: z.string(),

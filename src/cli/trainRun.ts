@@ -69,6 +69,7 @@ export async function trainRun(
   const progress = output.progress('meta-training');
   let validationText = '';
   const lossWeight = lossWeightsOf(config).reduce((sum, weight) => sum + weight, 0);
+  const elsewhere = config.validation.activation ? ` (${config.validation.activation})` : '';
   const stop = catchInterrupt(output);
   const at = ({ index, count, horizon }: Stage) =>
     count === 1 ? '' : `stage ${index + 1}/${count} (${horizon} steps) | `;
@@ -118,7 +119,7 @@ export async function trainRun(
           validationText = ` | validation ${score.toPrecision(3)}${right}${isBest ? ' (best)' : ''}`;
           if (!process.stderr.isTTY) {
             output.say(
-              `  after ${iteration} meta-iterations: validation loss ${score.toPrecision(4)}${right}${isBest ? ', the best so far' : ''}`,
+              `  after ${iteration} meta-iterations: validation loss${elsewhere} ${score.toPrecision(4)}${right}${isBest ? ', the best so far' : ''}`,
             );
           }
         },

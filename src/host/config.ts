@@ -2,7 +2,7 @@ import * as z from 'zod';
 import { ConfigError, FileFormatError } from './errors.ts';
 import { ACTIVATIONS } from './ops/activation.ts';
 import { SURFACES } from './ops/surface.ts';
-import { BATCH_NORM, denseLayers } from './optimizees/layers/settings.ts';
+import { BATCH_NORM, denseLayers, withActivation } from './optimizees/layers/settings.ts';
 import { optimizerSchema } from './optimizerConfig.ts';
 import { type SettingName, settingPath, settingProblem } from './settingProblem.ts';
 import { between, count } from './settingTypes.ts';
@@ -128,6 +128,10 @@ export function isEpisode(task: TaskConfig): task is GlyphsTask | SineTask {
   return task.kind === 'glyphs' || task.kind === 'sine';
 }
 
+function hasActivation(task: TaskConfig): boolean {
+  return 'layers' in task && task.layers.some(({ kind }) => kind === 'activation');
+}
+
 export const trainSchema = z
   .strictObject({
     task: taskSchema,
@@ -198,6 +202,8 @@ export const trainSchema = z
          */
         every: count(100_000_000).optional(),
         select: z.enum(['final', 'sum']).default('final'),
+        /** In place of every activation of the training tasks' network, so that weights are chosen by how they carry over. */
+        activation: z.enum(ACTIVATIONS).optional(),
       })
       .prefault({}),
     /** Meta-steps in a row that are not finite before the run gives up. */
@@ -230,6 +236,10 @@ export const trainSchema = z
     if (every !== undefined && !config.curriculum && Number.isInteger(unrolls) && every % unrolls !== 0) {
       const what = `must be a multiple of the ${unrolls} meta-steps of an episode (horizon / unroll)`;
       complain(['validation', 'every'], `is ${every}, but ${what}`);
+    }
+    const { activation } = config.validation;
+    if (activation !== undefined && !hasActivation(config.task)) {
+      complain(['validation', 'activation'], `is ${activation}, but the task has no activation to replace`);
     }
     const learnsStart =
       'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters !== undefined;
@@ -287,6 +297,11 @@ export const trainSchema = z
     return { ...config, validation: { ...config.validation, every } };
   });
 export type TrainConfig = z.infer<typeof trainSchema>;
+/** The task that a training chooses its weights on: its own, but for the activation where `validation` names another. */
+export function validationTask({ task, validation: { activation } }: TrainConfig): TaskConfig {
+  if (activation === undefined || !('layers' in task)) return task;
+  return { ...task, layers: withActivation(task.layers, activation) };
+}
 export type TrainInput = z.input<typeof trainSchema>;
 
 /** How updates shrink along a run: not at all, or as a cosine from 1 to 0 (Loshchilov & Hutter 2017, without restarts). */

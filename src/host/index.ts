@@ -89,6 +89,7 @@ export {
   NETWORKS,
   type NetworkName,
   networkLayers,
+  withActivation,
 } from './optimizees/layers/settings.ts';
 export type { Optimizee, QueryFace, TaskTensors } from './optimizees/optimizee.ts';
 export { type Box, SURFACE_BOXES, surfaceHeights } from './optimizees/surface.ts';

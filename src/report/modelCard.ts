@@ -15,6 +15,8 @@ export interface CardFacts {
     readonly tasks: number;
     readonly horizon: number;
     readonly select: 'final' | 'sum';
+    /** Of the validation tasks' network, where it is not the training's. */
+    readonly activation?: string | undefined;
     readonly score: number;
   };
   readonly adapter: string;
@@ -41,7 +43,7 @@ export interface Card {
 export function modelCard(card: Card): string {
   const { name, facts, about, optimizer, bytes, isDefault, results } = card;
   const { validation } = facts;
-  const selected = `${validation.select === 'final' ? `the loss at step ${validation.horizon}` : 'the sum of losses'}, mean over ${validation.tasks} validation tasks: ${formatLoss(validation.score)}`;
+  const selected = `${validation.select === 'final' ? `the loss at step ${validation.horizon}` : 'the sum of losses'}, mean over ${validation.tasks} validation tasks${validation.activation === undefined ? '' : ` with ${validation.activation}`}: ${formatLoss(validation.score)}`;
   const rows: [string, string][] = [
     ['optimizer', optimizer],
     ['file', `${formatCount(bytes)} bytes, safetensors with PyTorch's names`],

@@ -62,6 +62,7 @@ export async function shippedFacts(
       tasks: config.validation.tasks,
       horizon: config.horizon,
       select: config.validation.select,
+      activation: config.validation.activation,
       score: finite(score) ?? Number.NaN,
     },
     adapter: last?.adapter ?? '',

@@ -1,4 +1,4 @@
-import type { TrainConfig } from '../config.ts';
+import { type TrainConfig, validationTask } from '../config.ts';
 import { taskKeys } from '../data/threefry.ts';
 import { FileFormatError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
@@ -68,7 +68,8 @@ export class MetaTraining {
   readonly #validator: Evaluator<LearnedOptimizer>;
 
   constructor(context: GpuContext, config: TrainConfig, data: TaskData | undefined) {
-    const { task, validation } = config;
+    const { validation } = config;
+    const task = validationTask(config);
     this.#context = context;
     this.#config = config;
     this.#stages = stagesOf(config);

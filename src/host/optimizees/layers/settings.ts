@@ -66,6 +66,11 @@ export function asMlp(
   return layers.length % 2 === 0 ? { hidden, activation } : undefined;
 }
 
+/** The same layers with another activation in the place of every one. */
+export function withActivation<L extends LayerSettings>(layers: readonly L[], activation: Activation): L[] {
+  return layers.map((layer) => (layer.kind === 'activation' ? { ...layer, function: activation } : layer));
+}
+
 /** Networks by name, for images of a given side. */
 export const NETWORKS = ['convnet', 'conv4'] as const;
 export type NetworkName = (typeof NETWORKS)[number];
