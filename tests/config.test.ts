@@ -248,7 +248,10 @@ describe('any JSON', () => {
         lossWeights: strange,
         validation: fc.oneof(
           strange,
-          fc.record({ every: fc.nat(), tasks: strange, select: strange }, { requiredKeys: [] }),
+          fc.record(
+            { every: fc.nat(), tasks: strange, select: strange, activation: strange },
+            { requiredKeys: [] },
+          ),
         ),
         clip: strange,
         patience: strange,
