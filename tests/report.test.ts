@@ -130,6 +130,12 @@ describe('renderReport', () => {
     expect(renderReport(report({ curves: [] }))).toContain('No optimizer was evaluated');
   });
 
+  it('says where weights were chosen on another activation', () => {
+    expect(renderReport(report({}))).toContain('nor reported above; the best weights');
+    const html = renderReport(report({ settings: { 'validation.activation': 'relu' } }));
+    expect(html).toContain('nor reported above, with the activation relu; the best weights');
+  });
+
   it('shows a diverged baseline as such', () => {
     const html = renderReport(report({ curves: [learned, adam, exploding] }));
     expect(html.match(/diverged in 3 tasks/g)?.length).toBeGreaterThanOrEqual(4);

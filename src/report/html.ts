@@ -133,7 +133,7 @@ function lossCaption(curves: readonly LossCurve[], horizon: number): string {
     .join(' ');
 }
 
-function trainingSection({ training, validation }: ReportData): string {
+function trainingSection({ training, validation, settings }: ReportData): string {
   const heading = '<h2 id="training">Meta-training</h2>';
   if (training.length + validation.length === 0) {
     return `<section aria-labelledby="training">\n${heading}\n<p>This run evaluated weights that were trained before; it did no meta-training of its own.</p>\n</section>`;
@@ -147,6 +147,7 @@ function trainingSection({ training, validation }: ReportData): string {
     id: 'training-narrow',
   });
   const skipped = training.some((point) => point.skipped);
+  const activation = settings['validation.activation'];
   const caption = [
     training.length === 0
       ? ''
@@ -154,7 +155,7 @@ function trainingSection({ training, validation }: ReportData): string {
     skipped ? 'Ticks mark meta-steps that were skipped because their loss or gradient was not finite.' : '',
     validation.length === 0
       ? ''
-      : 'Validation is on tasks that are neither trained on nor reported above; the best weights on them are the ones kept.',
+      : `Validation is on tasks that are neither trained on nor reported above${activation === undefined ? '' : `, with the activation ${activation}`}; the best weights on them are the ones kept.`,
     validation.some(({ stage }) => stage)
       ? 'Dashed lines begin the stages of the curriculum, with the steps of their episodes; validation of a stage is at the last step of the next one, and starts anew from the best weights before it.'
       : '',
