@@ -52,7 +52,8 @@ function banded(
   if (reached) return { reached };
   if (!Number.isFinite(value)) return { reached, missedBy: 'not finite' };
   const gap = Math.abs(value - bound);
-  const share = bound === 0 ? '' : ` (${Math.round((100 * gap) / Math.abs(bound))} %)`;
+  const percent = (100 * gap) / Math.abs(bound);
+  const share = bound === 0 ? '' : ` (${percent < 1 ? percent.toPrecision(1) : Math.round(percent)} %)`;
   return { reached, missedBy: `${format(gap)}${share} ${side === 'most' ? 'above' : 'below'}` };
 }
 
