@@ -281,7 +281,10 @@ describe('checks', () => {
       'not reached: 0.100 (20 %) above',
     );
     // The mean is 0.6: a miss of less than a percent is none of nought.
-    expect(at(0.599)).toMatchObject({ reached: false, missedBy: expect.stringMatching(/ \(0\.2 %\) above$/) });
+    expect(at(0.599)).toMatchObject({
+      reached: false,
+      missedBy: expect.stringMatching(/ \(0\.2 %\) above$/),
+    });
     expect(judge({ kind: 'loss', step: 1 }, [learned])).not.toHaveProperty('reached');
   });
 
