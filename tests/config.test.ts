@@ -134,7 +134,7 @@ describe('settings that are wrong', () => {
     [{ validation: { select: 'best' } }, 'validation.select is "best", but must be one of: final, sum'],
     [
       { validation: { activation: 'tanh' } },
-      'validation.activation is tanh, but the task has no activation to replace',
+      'validation.activation is tanh, but there is no activation in the task',
     ],
     [
       { task: { kind: 'images' }, validation: { activation: 'swish' } },

@@ -1,7 +1,7 @@
 /** A shader's text without comments and needless blanks, its functions' own names short: the same program in fewer bytes. */
 export function denseShader(text: string): string {
   const lines = text.split('\n').map((line) => line.replace(/\/\/.*$/, '').trim());
-  const joined = lines.join('\n').replace(/\s*([{}()[\];:,=+*&|])\s*/g, '$1');
+  const joined = lines.join('\n').replace(/\s*([{}()[\];:,=+*&|<>/%!])\s*/g, '$1');
   return shortNames(joined.replace(/\n+/g, '\n').trim());
 }
 

@@ -128,10 +128,6 @@ export function isEpisode(task: TaskConfig): task is GlyphsTask | SineTask {
   return task.kind === 'glyphs' || task.kind === 'sine';
 }
 
-function hasActivation(task: TaskConfig): boolean {
-  return 'layers' in task && task.layers.some(({ kind }) => kind === 'activation');
-}
-
 export const trainSchema = z
   .strictObject({
     task: taskSchema,
@@ -238,8 +234,9 @@ export const trainSchema = z
       complain(['validation', 'every'], `is ${every}, but ${what}`);
     }
     const { activation } = config.validation;
-    if (activation !== undefined && !hasActivation(config.task)) {
-      complain(['validation', 'activation'], `is ${activation}, but the task has no activation to replace`);
+    const layers = 'layers' in config.task ? config.task.layers : [];
+    if (activation && !layers.some(({ kind }) => kind === 'activation')) {
+      complain(['validation', 'activation'], `is ${activation}, but there is no activation in the task`);
     }
     const learnsStart =
       'theta0Parameters' in config.optimizer && config.optimizer.theta0Parameters !== undefined;
@@ -299,8 +296,7 @@ export const trainSchema = z
 export type TrainConfig = z.infer<typeof trainSchema>;
 /** The task that a training chooses its weights on: its own, but for the activation where `validation` names another. */
 export function validationTask({ task, validation: { activation } }: TrainConfig): TaskConfig {
-  if (activation === undefined || !('layers' in task)) return task;
-  return { ...task, layers: withActivation(task.layers, activation) };
+  return activation && 'layers' in task ? { ...task, layers: withActivation(task.layers, activation) } : task;
 }
 export type TrainInput = z.input<typeof trainSchema>;
 
