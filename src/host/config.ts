@@ -294,11 +294,12 @@ export const trainSchema = z
     return { ...config, validation: { ...config.validation, every } };
   });
 export type TrainConfig = z.infer<typeof trainSchema>;
+export type TrainInput = z.input<typeof trainSchema>;
+
 /** The task that a training chooses its weights on: its own, but for the activation where `validation` names another. */
 export function validationTask({ task, validation: { activation } }: TrainConfig): TaskConfig {
   return activation && 'layers' in task ? { ...task, layers: withActivation(task.layers, activation) } : task;
 }
-export type TrainInput = z.input<typeof trainSchema>;
 
 /** How updates shrink along a run: not at all, or as a cosine from 1 to 0 (Loshchilov & Hutter 2017, without restarts). */
 export const SCHEDULES = ['constant', 'cosine'] as const;
