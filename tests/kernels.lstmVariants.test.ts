@@ -69,7 +69,7 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
   });
 
   const walk = unitWalk({ inputs: 1, hidden: 3, mp4: 2 }, lanes);
-  const backward = { mp4: 2, length: 2, chunks: 2, rows: 4, readoutRow: 3 * 5 };
+  const backward = { mp4: 2, length: 2, chunks: 2, rows: 4, readoutRow: 3 * 5, units: 3 };
   const inputs = { mp4: 2, size: 5, firstUnit: 0, units: 3, first: 1, rows: 3, accumulate: 0 };
   const weights = { mp4: 2, chunks: 5, length: 1, accumulate: 0, inputs: 1, hidden: 3 };
   const groups = { X_GROUPS: 1, H_GROUPS: 1 };

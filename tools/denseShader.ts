@@ -42,7 +42,9 @@ function withShortNames(code: string): string {
   const variables = [...code.matchAll(/\b(?:let|var|const) (\w+)/g)].map(([, name]) => name ?? '');
   // A name that is called, too, may be of a function outside.
   const called = new Set([...code.matchAll(/(?<![\w.])(\w+)\(/g)].map(([, name]) => name));
-  const own = new Set([...parameters, ...variables].filter((name) => !called.has(name)));
+  // Names of one letter keep it, so that a name stays itself where no letter is left for it.
+  const declared = [...parameters, ...variables].filter((name) => !called.has(name));
+  const own = new Set([...declared.filter((name) => name.length === 1), ...declared]);
   const taken = new Set(code.match(WORD)?.filter((word) => !own.has(word)));
   const names = new Map<string, string>();
   for (const name of own) {

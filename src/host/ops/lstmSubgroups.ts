@@ -95,6 +95,7 @@ const backward: LanesKernel = {
     rows: 'u32',
     addToX: 'u32',
     readoutRow: 'u32',
+    units: 'u32',
     scale: 'f32',
   },
 };
@@ -234,6 +235,7 @@ export function backwardDispatch(
       rows: end - first,
       addToX: x === 'add' ? 1 : 0,
       readoutRow: (until.offsetBytes - partials.offsetBytes) / 16 / chunks,
+      units: hidden,
       scale: readout?.scale ?? 0,
     },
     constants: { INPUTS: inputs, HIDDEN: hidden, READOUT: readout ? 1 : 0 },

@@ -9,7 +9,8 @@
 // Grid: x over chunks and lanes, in workgroups of LANES; chunk c takes n = c length .. (c + 1) length; `length` is even.
 
 struct Params {
-  mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32, rows: u32, addToX: u32, readoutRow: u32, scale: f32
+  mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32, rows: u32, addToX: u32, readoutRow: u32, units: u32,
+  scale: f32
 }
 
 @group(0) @binding(0) var weights: texture_storage_2d<rgba32float, read>;
@@ -211,6 +212,9 @@ fn sums(chunk: u32, lane: u32) {
   }
 }
 
+// All rows of x and hPrev in one tile, where there are enough of them; by 4 lanes it is no faster and compiles longer.
+const TILE = select(20u, 40u, LANES == 8u && ROWS > 30u);
+
 fn weightOf(unit: u32, input: u32) -> vec4f { return weightAt(unit * ROW + input); }
 
 fn putInput(row: u32, n: u32, value: vec4f) {
@@ -235,6 +239,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   for (var i = 0u; i < params.length; i += LANES) {
     // Of another chunk, or past the end: not written.
     let n = select(params.mp4, chunk * params.length + i + lane, i + lane < params.length);
-    for (var tile = 0u; tile < params.rows; tile += TILE) { inputTile(tile, lane, n, 0u, HIDDEN); }
+    for (var tile = 0u; tile < params.rows; tile += TILE) { inputTile(tile, lane, n, 0u, params.units); }
   }
 }
