@@ -39,6 +39,32 @@ describe('the axes of a matrix', () => {
     expect(names(['depth=3', 'dataset=fashion-mnist', 'batch=16'])).toHaveLength(4);
   });
 
+  it('of a convolutional network: any activation, but no width and no depth', () => {
+    const task = parseConfig(
+      taskSchema,
+      {
+        kind: 'images',
+        layers: [
+          { kind: 'conv', channels: 2, kernel: 3 },
+          { kind: 'activation', function: 'relu' },
+          { kind: 'max-pool' },
+        ],
+      },
+      'test',
+    );
+    if (task.kind !== 'images') throw new Error('no images');
+    const base = { task, horizon: 20 };
+    const [, tanh] = columnsOf(base, ['activation=tanh']);
+    expect(tanh?.task.layers).toEqual([
+      task.layers[0],
+      { kind: 'activation', function: 'tanh' },
+      task.layers[2],
+    ]);
+    for (const axis of ['width=10', 'depth=2']) {
+      expect(thrownBy(() => columnsOf(base, [axis])).message).toContain('a network of dense layers');
+    }
+  });
+
   it.each([
     ['widht', 'there is no axis "widht" (did you mean width?)'],
     ['width=0', '"0" is no value of width'],

@@ -1,5 +1,6 @@
 import {
   ACTIVATIONS,
+  type Activation,
   asMlp,
   ConfigError,
   DATASETS,
@@ -7,6 +8,7 @@ import {
   parseConfig,
   type TaskConfig,
   taskSchema,
+  withActivation,
 } from '../../host/index.ts';
 import { suggestion } from '../suggest.ts';
 
@@ -31,24 +33,26 @@ interface Axis {
 }
 
 /** The hidden layers of a plain network. */
-function hiddenOf({ layers }: ImagesTask): { hidden: readonly number[]; activation: string } {
+function hiddenOf({ layers }: ImagesTask): { hidden: readonly number[]; activation: Activation } {
   const plain = asMlp(layers);
   if (plain) return { hidden: plain.hidden, activation: plain.activation ?? 'sigmoid' };
   throw new ConfigError(
-    'the axes width, depth and activation change a network of dense layers, and the first weights were trained on another',
-    'choose from the axes dataset, batch and horizon: --axes dataset,batch,horizon',
+    'the axes width and depth change a network of dense layers, and the first weights were trained on another',
+    'choose from the axes activation, dataset, batch and horizon: --axes activation,dataset,batch,horizon',
   );
 }
 
-function withLayers({ task, horizon }: Setting, hidden: readonly number[], activation: string): Setting {
-  const known = ACTIVATIONS.find((one) => one === activation);
-  if (!known) {
-    throw new ConfigError(
-      `--axes: there is no activation ${JSON.stringify(activation)}${suggestion(activation, ACTIVATIONS)}`,
-      `choose from: ${ACTIVATIONS.join(', ')}`,
-    );
-  }
-  return { task: { ...task, layers: denseLayers([...hidden], known) }, horizon };
+function withWidths({ task, horizon }: Setting, hidden: number[], activation: Activation): Setting {
+  return { task: { ...task, layers: denseLayers(hidden, activation) }, horizon };
+}
+
+function oneOf<Name extends string>(names: readonly Name[], value: string, axis: string): Name {
+  const known = names.find((one) => one === value);
+  if (known) return known;
+  throw new ConfigError(
+    `--axes: there is no ${axis} ${JSON.stringify(value)}${suggestion(value, names)}`,
+    `choose from: ${names.join(', ')}`,
+  );
 }
 
 function count(value: string, axis: string): number {
@@ -66,30 +70,29 @@ export const AXES: Readonly<Record<string, Axis>> = {
     values: ['5', '10', '40', '80'],
     apply(base, value) {
       const { hidden, activation } = hiddenOf(base.task);
-      return withLayers(base, new Array<number>(hidden.length).fill(count(value, 'width')), activation);
+      return withWidths(base, new Array<number>(hidden.length).fill(count(value, 'width')), activation);
     },
   },
   depth: {
     values: ['1', '2', '3'],
     apply(base, value) {
       const { hidden, activation } = hiddenOf(base.task);
-      return withLayers(base, new Array<number>(count(value, 'depth')).fill(hidden[0] ?? 20), activation);
+      return withWidths(base, new Array<number>(count(value, 'depth')).fill(hidden[0] ?? 20), activation);
     },
   },
   activation: {
     values: ['sigmoid', 'tanh', 'relu'],
-    apply: (base, value) => withLayers(base, hiddenOf(base.task).hidden, value),
+    apply({ task, horizon }, value) {
+      const layers = withActivation(task.layers, oneOf(ACTIVATIONS, value, 'activation'));
+      return { task: { ...task, layers }, horizon };
+    },
   },
   dataset: {
     values: [...DATASETS],
-    apply({ task, horizon }, value) {
-      const known = DATASETS.find((one) => one === value);
-      if (known) return { task: { ...task, dataset: known }, horizon };
-      throw new ConfigError(
-        `--axes: there is no dataset ${JSON.stringify(value)}${suggestion(value, DATASETS)}`,
-        `choose from: ${DATASETS.join(', ')}`,
-      );
-    },
+    apply: ({ task, horizon }, value) => ({
+      task: { ...task, dataset: oneOf(DATASETS, value, 'dataset') },
+      horizon,
+    }),
   },
   batch: {
     values: ['16', '128', '512'],
