@@ -212,8 +212,8 @@ fn sums(chunk: u32, lane: u32) {
   }
 }
 
-// All rows of x and hPrev in one tile, where there are enough of them; by 4 lanes it is no faster and compiles longer.
-const TILE = select(20u, 40u, LANES == 8u && ROWS > 30u);
+// All rows of x and hPrev in one tile, where there are enough of them.
+const TILE = select(20u, 40u, ROWS > 30u);
 
 fn weightOf(unit: u32, input: u32) -> vec4f { return weightAt(unit * ROW + input); }
 
