@@ -91,6 +91,18 @@ describe('shaders and their wrappers', () => {
     );
   });
 
+  it('short names: where no letter is left, a name stays, and none has that of a variable of one letter', () => {
+    const names = Array.from({ length: 60 }, (_, i) => `unit${i}`);
+    const dense = denseShader(
+      `fn f(units: u32) -> u32 { let u = 1u; ${names.map((name) => `let ${name} = u;`).join(' ')} return u; }`,
+    );
+    const [, units] = /^fn f\((\w+):/.exec(dense) ?? [];
+    const declared = [units, ...[...dense.matchAll(/let (\w+)=/g)].map(([, name]) => name)];
+    expect(new Set(declared).size).toBe(62);
+    expect(dense).toContain('let u=1u;');
+    expect(dense).toContain('let unit59=u;');
+  });
+
   it('are valid as the page has them', async () => {
     const { device } = gpu();
     const enabled = kernels.filter(({ enables = [] }) => enables.every((name) => device.features.has(name)));
