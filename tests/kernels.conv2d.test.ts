@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ConfigError } from '../src/host/errors.ts';
+import type { GpuContext } from '../src/host/gpu/context.ts';
 import {
   recordConv2dBackwardInput,
   recordConv2dBackwardWeights,
@@ -18,11 +19,12 @@ import {
 } from '../src/host/ops/conv2dSizes.ts';
 import { type ConvolutionShape, conv2d } from '../src/reference/layers.ts';
 import { expectClose, inner, magnitudes, randomValues } from './support/compare.ts';
-import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
+import { runKernels, unwritten } from './support/gpu.ts';
 import { eachExample, type Layer, layerFaces, termSizes } from './support/layerReference.ts';
+import { LSTM_KERNELS, lstmDevices } from './support/lstmDevices.ts';
 import { sumOf } from './support/tolerances.ts';
 
-const gpu = gpuForThisFile();
+const deviceOf = lstmDevices();
 
 describe('conv2dOutput', () => {
   type Case = readonly [Parameters<typeof conv2dOutput>, readonly [number, number, number, number]];
@@ -78,6 +80,7 @@ interface Shape {
   readonly rows?: number;
 }
 
+/** Every kernel side, stride and padding; then channels and rows around the tiles of the subgroup kernels: 8; 16 and 32; 8, 16 and 32 inputs. */
 const shapes: readonly Shape[] = [
   { channels: [1, 1], image: [3, 3], kernel: 3, stride: 1, padding: 'valid', tasks: 1, rows: 4 },
   { channels: [3, 5], image: [5, 7], kernel: 3, stride: 1, padding: 'same', tasks: 3 },
@@ -87,6 +90,10 @@ const shapes: readonly Shape[] = [
   { channels: [2, 6], image: [6, 9], kernel: 5, stride: 2, padding: 'same', tasks: 3, rows: 4 },
   { channels: [3, 2], image: [4, 3], kernel: 7, stride: 1, padding: 'same', rows: 4 },
   { channels: [6, 5], image: [5, 3], kernel: 1, stride: 2, padding: 'same' },
+  { channels: [8, 9], image: [3, 4], kernel: 3, stride: 1, padding: 'same', rows: 36 },
+  { channels: [9, 8], image: [3, 2], kernel: 3, stride: 3, padding: 'same', rows: 28 },
+  { channels: [7, 17], image: [2, 3], kernel: 1, stride: 1, padding: 'valid', rows: 4 },
+  { channels: [1, 3], image: [4, 5], kernel: 4, stride: 3, padding: 'valid', rows: 68 },
 ];
 
 function sizesOf({ channels, image, kernel, stride, padding, tasks = 2, rows = 8 }: Shape): Conv2dSizes {
@@ -132,8 +139,8 @@ function reference(sizes: Conv2dSizes): Layer {
     );
 }
 
-const runAll = (sizes: Conv2dSizes, data: ReturnType<typeof dataOf>) =>
-  runKernels(gpu(), data, (program, t) => {
+const runAll = (context: GpuContext, sizes: Conv2dSizes, data: ReturnType<typeof dataOf>) =>
+  runKernels(context, data, (program, t) => {
     const { theta, v, x, rx, dy, rdy, gradient, product, partials } = t;
     recordConv2dForward(program, { theta, x, y: t.y }, sizes);
     recordConv2dBackwardInput(program, { theta, dy, dx: t.dx }, sizes);
@@ -145,44 +152,47 @@ const runAll = (sizes: Conv2dSizes, data: ReturnType<typeof dataOf>) =>
     recordConv2dRBackwardWeights(program, { x, rx, dy, rdy, product: t.summedProduct, partials }, sizes);
   });
 
-describe('conv2d', () => {
-  it.each(shapes)('$channels, $image, kernel $kernel, stride $stride, $padding: all faces', async (shape) => {
-    const sizes = sizesOf(shape);
-    const data = dataOf(sizes);
-    const read = await runAll(sizes, data);
-    const layer = reference(sizes);
-    const expected = layerFaces(layer, data);
-    const scale = termSizes(layer, data);
-
-    const { kernel, inChannels, outChannels, outHeight, outWidth, rows, taskStride, offset } = sizes;
-    const inputs = inChannels * kernel ** 2;
-    const outputs = outChannels * kernel ** 2;
-    const examples = outHeight * outWidth * rows;
-    expectClose(read.y, expected.y, sumOf(inputs + 1, scale.y), 'y');
-    expectClose(read.dx, expected.dx, sumOf(outputs, scale.dx), 'dx');
-    expectClose(read.ry, expected.ry, sumOf(2 * inputs + 1, scale.ry), 'ry');
-    expectClose(read.rdx, expected.rdx, sumOf(2 * outputs, scale.rdx), 'rdx');
-
-    const own = (values: Float64Array) =>
-      values.map((value, i) => {
-        const within = (i % taskStride) - offset;
-        return within >= 0 && within < conv2dParameters(sizes) ? value : Number.NaN;
-      });
-    const [gradient, product] = [own(expected.dtheta), own(expected.product)];
-    const ofGradient = sumOf(examples, scale.dtheta);
-    const ofProduct = sumOf(2 * examples, scale.product);
-    expectClose(read.gradient, gradient, ofGradient, 'gradient, the layer alone');
-    expectClose(read.product, product, ofProduct, 'product, the layer alone');
-    expectClose(read.summedGradient, gradient, ofGradient, 'gradient, in chunks');
-    expectClose(read.summedProduct, product, ofProduct, 'product, in chunks');
-  });
-
-  it.each(shapes)(
-    '$channels, $image, kernel $kernel, stride $stride, $padding: <ry, dy> = <rx, dx> + <v, dtheta>',
-    async (shape) => {
+describe.each(LSTM_KERNELS)('conv2d, %s', (kernels) => {
+  it.for(shapes)(
+    '$channels, $image, kernel $kernel, stride $stride, $padding: all faces',
+    async (shape, test) => {
       const sizes = sizesOf(shape);
       const data = dataOf(sizes);
-      const { ry, dx, gradient } = await runAll(sizes, data);
+      const read = await runAll(deviceOf(kernels, test), sizes, data);
+      const layer = reference(sizes);
+      const expected = layerFaces(layer, data);
+      const scale = termSizes(layer, data);
+
+      const { kernel, inChannels, outChannels, outHeight, outWidth, rows, taskStride, offset } = sizes;
+      const inputs = inChannels * kernel ** 2;
+      const outputs = outChannels * kernel ** 2;
+      const examples = outHeight * outWidth * rows;
+      expectClose(read.y, expected.y, sumOf(inputs + 1, scale.y), 'y');
+      expectClose(read.dx, expected.dx, sumOf(outputs, scale.dx), 'dx');
+      expectClose(read.ry, expected.ry, sumOf(2 * inputs + 1, scale.ry), 'ry');
+      expectClose(read.rdx, expected.rdx, sumOf(2 * outputs, scale.rdx), 'rdx');
+
+      const own = (values: Float64Array) =>
+        values.map((value, i) => {
+          const within = (i % taskStride) - offset;
+          return within >= 0 && within < conv2dParameters(sizes) ? value : Number.NaN;
+        });
+      const [gradient, product] = [own(expected.dtheta), own(expected.product)];
+      const ofGradient = sumOf(examples, scale.dtheta);
+      const ofProduct = sumOf(2 * examples, scale.product);
+      expectClose(read.gradient, gradient, ofGradient, 'gradient, the layer alone');
+      expectClose(read.product, product, ofProduct, 'product, the layer alone');
+      expectClose(read.summedGradient, gradient, ofGradient, 'gradient, in chunks');
+      expectClose(read.summedProduct, product, ofProduct, 'product, in chunks');
+    },
+  );
+
+  it.for(shapes)(
+    '$channels, $image, kernel $kernel, stride $stride, $padding: <ry, dy> = <rx, dx> + <v, dtheta>',
+    async (shape, test) => {
+      const sizes = sizesOf(shape);
+      const data = dataOf(sizes);
+      const { ry, dx, gradient } = await runAll(deviceOf(kernels, test), sizes, data);
       const ofLayer = (values: Float32Array) => values.map((value) => (Number.isNaN(value) ? 0 : value));
       const right = inner(data.rx, dx) + inner(data.v, ofLayer(gradient));
       const terms = 2 * sizes.inChannels * sizes.kernel ** 2 + sizes.outHeight * sizes.outWidth * sizes.rows;
@@ -191,12 +201,12 @@ describe('conv2d', () => {
     },
   );
 
-  it('without rx it is the layer along v', async () => {
+  it('without rx it is the layer along v', async (test) => {
     const sizes = sizesOf({ channels: [2, 3], image: [4, 5], kernel: 3, stride: 2, padding: 'same' });
     const data = dataOf(sizes);
     data.rx.fill(0);
-    const with0 = await runAll(sizes, data);
-    const out = await runKernels(gpu(), data, (program, { theta, v, x, dy, rdy, ...t }) => {
+    const with0 = await runAll(deviceOf(kernels, test), sizes, data);
+    const out = await runKernels(deviceOf(kernels, test), data, (program, { theta, v, x, dy, rdy, ...t }) => {
       const { ry, product, partials, summedProduct } = t;
       recordConv2dRForward(program, { theta, v, x, rx: undefined, ry }, sizes);
       recordConv2dRBackwardWeights(program, { x, rx: undefined, dy, rdy, product }, sizes);
@@ -209,12 +219,12 @@ describe('conv2d', () => {
     expectClose(out.summedProduct, with0.product, sumOf(2 * 48, scale.product), 'product, in chunks');
   });
 
-  it('a 1 x 1 kernel that copies a channel copies it, bit for bit', async () => {
+  it('a 1 x 1 kernel that copies a channel copies it, bit for bit', async (test) => {
     const sizes = sizesOf({ channels: [3, 1], image: [3, 4], kernel: 1, stride: 1, padding: 'valid' });
     const data = dataOf(sizes);
     data.theta.fill(0);
     for (const task of [0, 1]) data.theta[task * sizes.taskStride + 5 + 1] = 1;
-    const { y } = await runAll(sizes, data);
+    const { y } = await runAll(deviceOf(kernels, test), sizes, data);
     const plane = 12 * 8;
     const copied = [0, 1].flatMap((task) => [
       ...data.x.subarray((task * 3 + 1) * plane, (task * 3 + 2) * plane),
@@ -222,7 +232,7 @@ describe('conv2d', () => {
     expect([...y]).toEqual(copied);
   });
 
-  it('NaN in one pixel, weight or adjoint reaches exactly what depends on it', async () => {
+  it('NaN in one pixel, weight or adjoint reaches exactly what depends on it', async (test) => {
     const sizes = sizesOf({ channels: [1, 2], image: [4, 4], kernel: 3, stride: 1, padding: 'same' });
     const one = { ...sizes, rows: 4, offset: 0, taskStride: 20 };
     const data = dataOf(one);
@@ -230,7 +240,7 @@ describe('conv2d', () => {
     data.x[pixel(0, 0, 1)] = Number.NaN; // task 0, the corner, row 1
     data.theta[20 + 0 * 2 + 1] = Number.NaN; // task 1, the first tap, to output 1
     data.dy[pixel(3, 3, 2)] = Number.NaN; // task 0, output 0, the opposite corner, row 2
-    const { y, dx, gradient } = await runAll(one, data);
+    const { y, dx, gradient } = await runAll(deviceOf(kernels, test), one, data);
     const found = (values: Float32Array) => [...values.keys()].filter((i) => Number.isNaN(values[i]));
     // The pixel is under the taps of the four positions around it, in both outputs.
     const around = [pixel(0, 0, 1), pixel(0, 1, 1), pixel(1, 0, 1), pixel(1, 1, 1)];
@@ -262,10 +272,10 @@ describe('conv2d', () => {
     expect(conv2dWeightChunks({ ...layer, inChannels: 64, outChannels: 64 }).chunks).toBe(1);
   });
 
-  it('refuses partials that are too small', async () => {
+  it('refuses partials that are too small', async (test) => {
     const sizes = sizesOf({ channels: [1, 1], image: [5, 5], kernel: 3, stride: 1, padding: 'valid' });
     const data = { ...dataOf(sizes), partials: unwritten(8) };
-    const run = runKernels(gpu(), data, (program, { x, dy, gradient, partials }) =>
+    const run = runKernels(deviceOf(kernels, test), data, (program, { x, dy, gradient, partials }) =>
       recordConv2dBackwardWeights(program, { x, dy, gradient, partials }, sizes),
     );
     await expect(run).rejects.toThrow(/partials has 8 elements, but 2 tasks need 30 each/);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
+import { conv2dSubgroupKernels } from '../src/host/ops/conv2dSubgroups.ts';
 import { denseSubgroupKernels } from '../src/host/ops/denseSubgroups.ts';
 import {
   inputsWorkgroups,
@@ -76,6 +77,12 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
   const WEIGHTS = { WEIGHTS: 900 };
   const kernels = lstmSubgroupKernels[lanes];
   const dense = { inputs: 2, outputs: 3, rows4: 1, stride: 9, offset: 0 };
+  const geometry = {
+    ...{ inChannels: 2, inHeight: 4, inWidth: 3, outChannels: 3, outHeight: 4, outWidth: 3 },
+    ...{ kernel: 3, stride: 1, padTop: 1, padLeft: 1, rows4: 1 },
+  };
+  const ofConv = { ...geometry, taskStride: 57, offset: 0 };
+  const conv = conv2dSubgroupKernels[lanes];
   const cases = [
     { kernel: kernels.forward, ...walk, written: { h: 24, c: 24 } },
     {
@@ -96,16 +103,24 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
     },
     { kernel: denseSubgroupKernels[lanes].forward, params: dense, written: { y: 12 } },
     { kernel: denseSubgroupKernels[lanes].backwardWeights, params: dense, written: { gradient: 9 } },
+    { kernel: conv.forward, params: ofConv, written: { y: 3 * 12 * 4 }, grid: [5, 1] as const },
+    { kernel: conv.backwardInput, params: ofConv, written: { dx: 2 * 12 * 4 }, grid: [5, 1] as const },
+    {
+      kernel: conv.backwardWeights,
+      params: { ...geometry, inputs: 18, chunkHeight: 4, targetStride: 57, targetOffset: 0 },
+      constants: { INPUTS: 4 },
+      ...{ written: { target_: 57 }, grid: [1, 1] as const },
+    },
   ];
 
   it.for(cases)('$kernel.name: threads past the end of the work write nothing', async (item, test) => {
-    const { kernel, params = {}, constants = {}, written } = item;
+    const { kernel, params = {}, constants = {}, written, grid = [1, 2] } = item;
     const names = Object.keys(kernel.tensors);
     const data = Object.fromEntries(
       names.map((name, i) => [name, new Float32Array(4096).fill(0.37 + i / 9)]),
     );
     const read = await runKernels(deviceOf(`${lanes} lanes`, test), data, (program, tensors) =>
-      program.run(kernel, { tensors, params, constants, workgroups: [3, 1, 2] }),
+      program.run(kernel, { tensors, params, constants, workgroups: [3, ...grid] }),
     );
     for (const [name, count] of Object.entries(written)) {
       const before = data[name]?.[0];

@@ -24,6 +24,7 @@ import {
 import {
   averagePoolBackwardKernel,
   averagePoolForwardKernel,
+  maxPoolBackwardApartKernel,
   maxPoolBackwardKernel,
   maxPoolForwardKernel,
   maxPoolRForwardKernel,
@@ -60,6 +61,11 @@ export const layerGuards = [
   { kernel: maxPoolForwardKernel, params: pool, written: { y: 3 * 6 * 4 } },
   { kernel: maxPoolRForwardKernel, params: pool, written: { ry: 3 * 6 * 4 } },
   { kernel: maxPoolBackwardKernel, params: pool, written: { dx: 3 * 12 * 4 } },
+  {
+    kernel: maxPoolBackwardApartKernel,
+    params: { ...pool, outHeight: 2, outWidth: 1, stride: 2 },
+    ...{ written: { dx: 3 * 12 * 4 }, grid: [7, 1] as const },
+  },
   { kernel: averagePoolForwardKernel, params: pool, written: { y: 3 * 6 * 4 } },
   { kernel: averagePoolBackwardKernel, params: pool, written: { dx: 3 * 12 * 4 } },
   { kernel: batchNormStatisticsChunksKernel, params: chunks, written: { partials: 3 * 2 * 2 } },

@@ -7,72 +7,59 @@ import rForwardCode from '../../shaders/conv2d/rForward.wgsl?raw';
 import sumChunksCode from '../../shaders/conv2d/sumChunks.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
-import type { Tensor } from '../gpu/tensor.ts';
-import { type Conv2dSizes, conv2dParameters, conv2dWeightChunks } from './conv2dSizes.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
+import {
+  type Conv2dSizes,
+  conv2dParameters,
+  conv2dParams,
+  conv2dWeightChunks,
+  conv2dWeightParams,
+} from './conv2dSizes.ts';
+import { conv2dSubgroupKernels, inputGroups, outputGroups, weightsWork } from './conv2dSubgroups.ts';
 import { groupsOf64 } from './coordinates.ts';
-
-const geometry = {
-  inChannels: 'u32',
-  inHeight: 'u32',
-  inWidth: 'u32',
-  outChannels: 'u32',
-  outHeight: 'u32',
-  outWidth: 'u32',
-  kernel: 'u32',
-  stride: 'u32',
-  padTop: 'u32',
-  padLeft: 'u32',
-  rows4: 'u32',
-} as const;
-const params = { ...geometry, taskStride: 'u32', offset: 'u32' } as const;
-const weightParams = {
-  ...geometry,
-  inputs: 'u32',
-  chunkHeight: 'u32',
-  targetStride: 'u32',
-  targetOffset: 'u32',
-} as const;
+import type { SubgroupLanes } from './lstmSubgroups.ts';
+import { lstmLanes, planLstmTexels } from './lstmVariants.ts';
 
 export const conv2dForwardKernel: Kernel = {
   name: 'conv2d/forward',
   code: forwardCode,
   tensors: { theta: 'read', x: 'read', y: 'readWrite' },
-  params,
+  params: conv2dParams,
 };
 
 export const conv2dBackwardInputKernel: Kernel = {
   name: 'conv2d/backwardInput',
   code: backwardInputCode,
   tensors: { theta: 'read', dy: 'read', dx: 'readWrite' },
-  params,
+  params: conv2dParams,
 };
 
 export const conv2dBackwardWeightsKernel: Kernel = {
   name: 'conv2d/backwardWeights',
   code: backwardWeightsCode,
   tensors: { x: 'read', dy: 'read', target_: 'readWrite' },
-  params: weightParams,
+  params: conv2dWeightParams,
 };
 
 export const conv2dRForwardKernel: Kernel = {
   name: 'conv2d/rForward',
   code: rForwardCode,
   tensors: { theta: 'read', v: 'read', x: 'read', rx: 'read', ry: 'readWrite' },
-  params,
+  params: conv2dParams,
 };
 
 export const conv2dRBackwardInputKernel: Kernel = {
   name: 'conv2d/rBackwardInput',
   code: rBackwardInputCode,
   tensors: { theta: 'read', v: 'read', dy: 'read', rdy: 'read', rdx: 'readWrite' },
-  params,
+  params: conv2dParams,
 };
 
 export const conv2dRBackwardWeightsKernel: Kernel = {
   name: 'conv2d/rBackwardWeights',
   code: rBackwardWeightsCode,
   tensors: { x: 'read', rx: 'read', dy: 'read', rdy: 'read', target_: 'readWrite' },
-  params: weightParams,
+  params: conv2dWeightParams,
 };
 
 export const conv2dSumChunksKernel: Kernel = {
@@ -82,6 +69,23 @@ export const conv2dSumChunksKernel: Kernel = {
   params: { count: 'u32', chunks: 'u32', taskStride: 'u32', offset: 'u32' },
 };
 
+/**
+ * Gives x, and dy where the adjoint of x is wanted, the texels that the subgroup kernels read, where the LSTM takes subgroup kernels:
+ * what was chosen for it depends on the same thing, how dear a load by every lane is.
+ */
+export function planConv2dReads(
+  pool: TensorPool,
+  { x, dy }: { readonly x: Tensor; readonly dy?: Tensor },
+): void {
+  planLstmTexels(pool, [x], 1);
+  if (dy) planLstmTexels(pool, [dy], 1);
+}
+
+/** Kernels for the lanes of subgroups, where `tensor` was planned for them. */
+function lanesFor(program: Program, tensor: Tensor): SubgroupLanes | undefined {
+  return tensor.texels && lstmLanes(program.context);
+}
+
 /** y [B, outChannels, outHeight, outWidth, rows] = W * x + bias, x [B, inChannels, inHeight, inWidth, rows]. */
 export function recordConv2dForward(
   program: Program,
@@ -89,10 +93,11 @@ export function recordConv2dForward(
   sizes: Conv2dSizes,
 ): void {
   const { taskStride, offset } = sizes;
-  program.run(conv2dForwardKernel, {
+  const lanes = lanesFor(program, tensors.x);
+  program.run(lanes ? conv2dSubgroupKernels[lanes].forward : conv2dForwardKernel, {
     tensors,
     params: { ...geometryOf(sizes), taskStride, offset },
-    workgroups: outputGrid(sizes),
+    workgroups: lanes ? outputGroups(sizes, lanes) : outputGrid(sizes),
   });
 }
 
@@ -103,10 +108,11 @@ export function recordConv2dBackwardInput(
   sizes: Conv2dSizes,
 ): void {
   const { taskStride, offset } = sizes;
-  program.run(conv2dBackwardInputKernel, {
+  const lanes = lanesFor(program, tensors.dy);
+  program.run(lanes ? conv2dSubgroupKernels[lanes].backwardInput : conv2dBackwardInputKernel, {
     tensors,
     params: { ...geometryOf(sizes), taskStride, offset },
-    workgroups: inputGrid(sizes),
+    workgroups: lanes ? inputGroups(sizes, lanes) : inputGrid(sizes),
   });
 }
 
@@ -127,8 +133,13 @@ export function recordConv2dBackwardWeights(
   sizes: Conv2dSizes,
 ): void {
   const { x, dy, gradient, partials } = tensors;
-  recordWeightSums(program, sizes, gradient, partials, (target_, dispatch) =>
-    program.run(conv2dBackwardWeightsKernel, { tensors: { x, dy, target_ }, ...dispatch }),
+  const lanes = lanesFor(program, x);
+  const kernel = lanes ? conv2dSubgroupKernels[lanes].backwardWeights : conv2dBackwardWeightsKernel;
+  const { constants, groups } = lanes
+    ? weightsWork(sizes, lanes)
+    : { constants: {}, groups: weightGrid(sizes) };
+  recordWeightSums(program, sizes, groups, gradient, partials, (target_, dispatch) =>
+    program.run(kernel, { tensors: { x, dy, target_ }, constants, ...dispatch }),
   );
 }
 
@@ -199,7 +210,7 @@ export function recordConv2dRBackwardWeights(
     recordConv2dBackwardWeights(program, { x, dy: rdy, gradient: product, partials }, sizes);
     return;
   }
-  recordWeightSums(program, sizes, product, partials, (target_, dispatch) =>
+  recordWeightSums(program, sizes, weightGrid(sizes), product, partials, (target_, dispatch) =>
     program.run(conv2dRBackwardWeightsKernel, { tensors: { x, rx, dy, rdy, target_ }, ...dispatch }),
   );
 }
@@ -209,10 +220,11 @@ interface WeightDispatch {
   readonly workgroups: readonly [number, number, number];
 }
 
-/** Runs a kernel of weightParams, in one chunk straight into `gradient`, or in chunks into `partials` and then summed. */
+/** Runs a kernel of conv2dWeightParams with `groups` workgroups a task and chunk, in one chunk straight into `gradient`, or in chunks into `partials` and then summed. */
 function recordWeightSums(
   program: Program,
   sizes: Conv2dSizes,
+  groups: number,
   gradient: Tensor,
   partials: Tensor | undefined,
   run: (target: Tensor, dispatch: WeightDispatch) => void,
@@ -220,11 +232,10 @@ function recordWeightSums(
   const { tasks, outChannels, outHeight, taskStride, offset } = sizes;
   const count = conv2dParameters(sizes);
   const inputs = count / outChannels - 1;
-  const threads = Math.ceil((inputs + 1) / 4) * Math.ceil(outChannels / 4);
   const { chunks, chunkHeight } = partials
     ? conv2dWeightChunks(sizes)
     : { chunks: 1, chunkHeight: outHeight };
-  const workgroups = [groupsOf64(threads), tasks, chunks] as const;
+  const workgroups = [groups, tasks, chunks] as const;
   const common = { ...geometryOf(sizes), inputs, chunkHeight };
   if (!partials) {
     run(gradient, { params: { ...common, targetStride: taskStride, targetOffset: offset }, workgroups });
@@ -258,4 +269,9 @@ function outputGrid({ tasks, rows, outChannels, outHeight, outWidth }: Conv2dSiz
 
 function inputGrid({ tasks, rows, inChannels, inHeight, inWidth }: Conv2dSizes) {
   return [groupsOf64((Math.ceil(inChannels / 4) * inHeight * inWidth * rows) / 4), tasks] as const;
+}
+
+function weightGrid({ inChannels, outChannels, kernel }: Conv2dSizes): number {
+  const rows = inChannels * kernel * kernel + 1;
+  return groupsOf64(Math.ceil(rows / 4) * Math.ceil(outChannels / 4));
 }

@@ -1,5 +1,30 @@
 import { ConfigError } from '../errors.ts';
 
+/** Params that all kernels of a convolution have. */
+const geometry = {
+  inChannels: 'u32',
+  inHeight: 'u32',
+  inWidth: 'u32',
+  outChannels: 'u32',
+  outHeight: 'u32',
+  outWidth: 'u32',
+  kernel: 'u32',
+  stride: 'u32',
+  padTop: 'u32',
+  padLeft: 'u32',
+  rows4: 'u32',
+} as const;
+/** Params of the kernels that read theta. */
+export const conv2dParams = { ...geometry, taskStride: 'u32', offset: 'u32' } as const;
+/** Params of the kernels that sum for the weights. */
+export const conv2dWeightParams = {
+  ...geometry,
+  inputs: 'u32',
+  chunkHeight: 'u32',
+  targetStride: 'u32',
+  targetOffset: 'u32',
+} as const;
+
 /** `same` pads with zeros, so that stride 1 keeps the size; `valid` does not pad. */
 export type Padding = 'same' | 'valid';
 

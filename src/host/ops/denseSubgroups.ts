@@ -1,6 +1,7 @@
 import backwardWeightsCode from '../../shaders/dense/backwardWeightsSubgroups.wgsl?raw';
 import forwardCode from '../../shaders/dense/forwardSubgroups.wgsl?raw';
 import handedRowsCode from '../../shaders/lib/handedRows.wgsl?raw';
+import handedTileCode from '../../shaders/lib/handedTile.wgsl?raw';
 import lanes4Code from '../../shaders/lib/lanes4.wgsl?raw';
 import lanes8Code from '../../shaders/lib/lanes8.wgsl?raw';
 import texelsCode from '../../shaders/lib/texels.wgsl?raw';
@@ -41,7 +42,10 @@ const backwardWeights: Kernel = {
 
 function kernelsFor(lanesCode: string) {
   const libraries = [texelsCode, lanesCode, handedRowsCode];
-  return { forward: { ...forward, libraries }, backwardWeights: { ...backwardWeights, libraries } };
+  return {
+    forward: { ...forward, libraries: [...libraries, handedTileCode] },
+    backwardWeights: { ...backwardWeights, libraries },
+  };
 }
 
 export const denseSubgroupKernels = { 4: kernelsFor(lanes4Code), 8: kernelsFor(lanes8Code) } as const;

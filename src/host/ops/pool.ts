@@ -1,6 +1,7 @@
 import averageBackwardCode from '../../shaders/pool/averageBackward.wgsl?raw';
 import averageForwardCode from '../../shaders/pool/averageForward.wgsl?raw';
 import maxBackwardCode from '../../shaders/pool/maxBackward.wgsl?raw';
+import maxBackwardApartCode from '../../shaders/pool/maxBackwardApart.wgsl?raw';
 import maxForwardCode from '../../shaders/pool/maxForward.wgsl?raw';
 import maxRForwardCode from '../../shaders/pool/maxRForward.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
@@ -39,6 +40,13 @@ export const maxPoolBackwardKernel: Kernel = {
   code: maxBackwardCode,
   tensors: { x: 'read', y: 'read', dy: 'read', dx: 'readWrite' },
   params,
+};
+
+/** Of windows that do not overlap: stride >= kernel. */
+export const maxPoolBackwardApartKernel: Kernel = {
+  ...maxPoolBackwardKernel,
+  name: 'pool/maxBackwardApart',
+  code: maxBackwardApartCode,
 };
 
 export const averagePoolForwardKernel: Kernel = {
@@ -100,7 +108,12 @@ export function recordMaxPoolBackward(
   tensors: { readonly x: Tensor; readonly y: Tensor; readonly dy: Tensor; readonly dx: Tensor },
   sizes: PoolSizes,
 ): void {
-  program.run(maxPoolBackwardKernel, { tensors, params: paramsOf(sizes), workgroups: inputGrid(sizes) });
+  const isApart = sizes.stride >= sizes.kernel;
+  program.run(isApart ? maxPoolBackwardApartKernel : maxPoolBackwardKernel, {
+    tensors,
+    params: paramsOf(sizes),
+    workgroups: isApart ? cellGrid(sizes) : inputGrid(sizes),
+  });
 }
 
 /** ry = the tangent rx of the element that each window's y is. */
@@ -150,4 +163,10 @@ function outputGrid({ tasks, rows, channels, outHeight, outWidth }: PoolSizes) {
 
 function inputGrid({ tasks, rows, channels, inHeight, inWidth }: PoolSizes) {
   return [groupsOf64((channels * inHeight * inWidth * rows) / 4), tasks] as const;
+}
+
+/** A thread from a window's corner to the next one's. */
+function cellGrid({ tasks, rows, channels, inHeight, inWidth, stride }: PoolSizes) {
+  const [lines, columns] = [Math.ceil(inHeight / stride), Math.ceil(inWidth / stride)];
+  return [groupsOf64((columns * rows) / 4), channels * lines, tasks] as const;
 }

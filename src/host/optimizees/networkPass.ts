@@ -50,7 +50,6 @@ export class NetworkPass {
       const plan = (name: string) =>
         pool.tensor(`${batch.label} ${name} ${index}`, [tasks, featuresOf(layer.output), batch.rows]);
       const depends = below?.ry !== undefined || layer.parameters > 0;
-      layer.planInput?.(pool, x);
       const tangent = (name: string) => (secondDerivatives && depends ? plan(name) : undefined);
       const stage: Stage = {
         layer: layer.bind(pool, sizes, { stride, offset }, states.get(layer)),
@@ -63,6 +62,7 @@ export class NetworkPass {
         rdx: offset > 0 ? below?.rdy : undefined,
         rdy: tangent('rdy'),
       };
+      layer.planReads?.(pool, stage, stage.dx !== undefined);
       stages.push(stage);
       offset += layer.parameters;
       x = stage.y;

@@ -12,28 +12,10 @@ struct Params { inputs: u32, outputs: u32, rows4: u32, stride: u32, offset: u32 
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-const TILE = 8u;
-
-// Of 4 rows, outputs 0 to 3 and 4 to 7 of the tile, an output a column.
-struct Outputs { low: mat4x4f, high: mat4x4f }
-
-fn spread(v: vec4f) -> mat4x4f {
-  return mat4x4f(vec4f(v.x), vec4f(v.y), vec4f(v.z), vec4f(v.w));
-}
-
 // The lane's share of a row of weights: `at` is where the row starts.
 fn weights(at: u32, o: vec2u) -> vec2f {
   if (LANES == 8u) { return vec2f(theta[at + o.x], 0.0); }
   return vec2f(theta[at + o.x], theta[at + o.y]);
-}
-
-fn add(to: Outputs, value: vec4f, w: vec2f) -> Outputs {
-  let low = lowerOf(w);
-  let high = upperOf(w);
-  return Outputs(
-    to.low + mat4x4f(value * low.x, value * low.y, value * low.z, value * low.w),
-    to.high + mat4x4f(value * high.x, value * high.y, value * high.z, value * high.w),
-  );
 }
 
 @compute @workgroup_size(16)
@@ -49,7 +31,7 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let base = id.y * params.stride + params.offset;
   let input = id.y * params.inputs * params.rows4 + row;
   let bias = weights(base + params.inputs * params.outputs, o);
-  var sum = Outputs(spread(lowerOf(bias)), spread(upperOf(bias)));
+  var sum = Tile(spread(lowerOf(bias)), spread(upperOf(bias)));
   // Four inputs a pass: what is carried from pass to pass costs a load and a store on lavapipe.
   let passes = params.inputs / 4u;
   for (var turn = 0u; turn < passes; turn++) {
@@ -68,8 +50,6 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let to = (id.y * params.outputs + first) * params.rows4 + row;
   // One place that stores: eight take long to compile on lavapipe.
   for (var q = 0u; q < min(TILE, params.outputs - first); q++) {
-    var column = sum.low[q % 4u];
-    if (q >= 4u) { column = sum.high[q % 4u]; }
-    y[to + q * params.rows4] = column;
+    y[to + q * params.rows4] = columnOf(sum, q);
   }
 }

@@ -1,4 +1,5 @@
 import {
+  planConv2dReads,
   recordConv2dBackwardInput,
   recordConv2dBackwardWeights,
   recordConv2dForward,
@@ -35,6 +36,8 @@ export function conv2dLayer(input: Shape, settings: Conv2dSettings, initial: Ini
         recordUniform(program, keys, theta, { ...span, low: -bound, high: bound });
       }
     },
+    planReads: (pool, { x, dy }, wantsInputAdjoint) =>
+      planConv2dReads(pool, wantsInputAdjoint ? { x, dy } : { x }),
     bind(pool, { tasks, rows }, { stride: taskStride, offset }) {
       const sizes = { ...own, tasks, rows, taskStride, offset };
       const partials = pool.tensor('conv partial sums', [tasks, conv2dPartials(own)]);

@@ -28,7 +28,7 @@ export function denseLayer(input: Shape, outputs: number, initial: InitialValues
         recordUniform(program, keys, theta, { ...span, low: -bound, high: bound });
       }
     },
-    planInput: (pool, x) => planDenseInput(pool, x, inputs),
+    planReads: (pool, { x }) => planDenseInput(pool, x, inputs),
     bind(_pool, { tasks, rows }, place) {
       const sizes = { tasks, rows, inputs, outputs, ...place };
       return {

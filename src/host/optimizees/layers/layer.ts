@@ -111,8 +111,8 @@ export interface Layer {
   ): void;
   /** Absent where there is nothing to keep. */
   readonly state?: LayerState;
-  /** Plans how the layer reads x of one batch, where it does so in a way of its own. */
-  planInput?(pool: TensorPool, x: Tensor): void;
+  /** Plans how the layer reads x and dy of one batch, where it does so in a way of its own; `wantsInputAdjoint`: whether dx is asked for. */
+  planReads?(pool: TensorPool, tensors: Pick<BackwardTensors, 'x' | 'dy'>, wantsInputAdjoint: boolean): void;
   /**
    * Plans what the layer needs beside its inputs and outputs.
    * @param state the network's, where the layer has any and the network has a query set; absent otherwise

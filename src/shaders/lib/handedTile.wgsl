@@ -1,0 +1,27 @@
+// Sums of a lane over what it has loaded itself and weights that are handed round: 8 outputs of 4 rows, an output a column.
+// Shapes: a tile [8] of vec4f as two matrices, outputs 0 to 3 and 4 to 7; a lane's share of 8 weights is a number or two.
+// Source: docs/performance.md, dense layers.
+
+const TILE = 8u;
+
+struct Tile { low: mat4x4f, high: mat4x4f }
+
+fn spread(v: vec4f) -> mat4x4f {
+  return mat4x4f(vec4f(v.x), vec4f(v.y), vec4f(v.z), vec4f(v.w));
+}
+
+// Adds the outer product of four rows' value and the 8 weights of which `w` is the lane's share.
+fn add(to: Tile, value: vec4f, w: vec2f) -> Tile {
+  let low = lowerOf(w);
+  let high = upperOf(w);
+  return Tile(
+    to.low + mat4x4f(value * low.x, value * low.y, value * low.z, value * low.w),
+    to.high + mat4x4f(value * high.x, value * high.y, value * high.z, value * high.w),
+  );
+}
+
+fn columnOf(tile: Tile, q: u32) -> vec4f {
+  var column = tile.low[q % 4u];
+  if (q >= 4u) { column = tile.high[q % 4u]; }
+  return column;
+}
