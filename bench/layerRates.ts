@@ -94,6 +94,7 @@ function planCase(context: GpuContext, { layer, input, rows }: Case) {
   const [x, dx] = ['x', 'dx'].map((name) => pool.tensor(name, [1, features(input), rows]));
   const [y, dy] = ['y', 'dy'].map((name) => pool.tensor(name, [1, features(layer.output), rows]));
   if (!x || !dx || !y || !dy) throw new RangeError('four tensors stay four');
+  layer.planReads?.(pool, { x, dy }, true);
   const place = { stride: parameters, offset: 0 };
   const bound = layer.bind(pool, { tasks: 1, batch: rows, rows, role: 'support' }, place, undefined);
   const values = (tensor: Tensor, seed: number) =>

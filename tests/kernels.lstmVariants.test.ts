@@ -1,5 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import type { GpuContext } from '../src/host/gpu/context.ts';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
+import { TensorPool } from '../src/host/gpu/tensor.ts';
+import { TEXEL_ROW } from '../src/host/gpu/texels.ts';
 import { conv2dSubgroupKernels } from '../src/host/ops/conv2dSubgroups.ts';
 import { denseSubgroupKernels } from '../src/host/ops/denseSubgroups.ts';
 import {
@@ -9,7 +12,7 @@ import {
   subgroupChunks,
   unitWalk,
 } from '../src/host/ops/lstmSubgroups.ts';
-import { type LstmChoice, lstmLanes, lstmVariant } from '../src/host/ops/lstmVariants.ts';
+import { type LstmChoice, lstmLanes, lstmVariant, planLayerTexels } from '../src/host/ops/lstmVariants.ts';
 import { gpuForThisFile, runKernels } from './support/gpu.ts';
 import { lstmDevices } from './support/lstmDevices.ts';
 
@@ -47,6 +50,22 @@ describe('the choice between the LSTM kernels', () => {
 });
 
 const deviceOf = lstmDevices();
+
+describe('what layers read as texels', () => {
+  it('a tensor a texture has room for, where the LSTM takes subgroup kernels', () => {
+    const context = gpu();
+    const room = 4 * TEXEL_ROW * context.device.limits.maxTextureDimension2D;
+    const planned = (of: GpuContext, length: number) => {
+      const pool = new TensorPool(of);
+      const tensor = pool.tensor('x', [length]);
+      planLayerTexels(pool, tensor);
+      return tensor.texels !== undefined;
+    };
+    const subgroups = lstmVariant(context) === 'subgroups';
+    expect([planned(context, 64), planned(context, room)]).toEqual([subgroups, subgroups]);
+    expect([planned(context, room + 4), planned(gpuWithout(), 64)]).toEqual([false, false]);
+  });
+});
 
 describe.each(SUBGROUP_LANES)('subgroup kernels of %i lanes', (lanes) => {
   it('invocation i of a workgroup is lane i % lanes, which they rely on', async (test) => {

@@ -18,7 +18,7 @@ import {
 import { conv2dSubgroupKernels, inputGroups, outputGroups, weightsWork } from './conv2dSubgroups.ts';
 import { groupsOf64 } from './coordinates.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
-import { lstmLanes, planLstmTexels } from './lstmVariants.ts';
+import { lstmLanes, planLayerTexels } from './lstmVariants.ts';
 
 export const conv2dForwardKernel: Kernel = {
   name: 'conv2d/forward',
@@ -69,16 +69,13 @@ export const conv2dSumChunksKernel: Kernel = {
   params: { count: 'u32', chunks: 'u32', taskStride: 'u32', offset: 'u32' },
 };
 
-/**
- * Gives x, and dy where the adjoint of x is wanted, the texels that the subgroup kernels read, where the LSTM takes subgroup kernels:
- * what was chosen for it depends on the same thing, how dear a load by every lane is.
- */
+/** Gives x, and dy where the adjoint of x is wanted, the texels that the subgroup kernels read. */
 export function planConv2dReads(
   pool: TensorPool,
   { x, dy }: { readonly x: Tensor; readonly dy?: Tensor },
 ): void {
-  planLstmTexels(pool, [x], 1);
-  if (dy) planLstmTexels(pool, [dy], 1);
+  planLayerTexels(pool, x);
+  if (dy) planLayerTexels(pool, dy);
 }
 
 /** Kernels for the lanes of subgroups, where `tensor` was planned for them. */

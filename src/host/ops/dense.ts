@@ -11,7 +11,7 @@ import { groupsOf64 } from './coordinates.ts';
 import { type DenseSizes, denseParams as params } from './denseSizes.ts';
 import { denseSubgroupKernels, forwardGroups, weightsGroups } from './denseSubgroups.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
-import { lstmLanes, planLstmTexels } from './lstmVariants.ts';
+import { lstmLanes, planLayerTexels } from './lstmVariants.ts';
 
 export const denseForwardKernel: Kernel = {
   name: 'dense/forward',
@@ -62,12 +62,9 @@ function paramsOf({ inputs, outputs, rows, stride, offset }: DenseSizes) {
 /** Inputs from which on a copy of x as texels is worth its while. */
 const LEAST_TEXEL_INPUTS = 64;
 
-/**
- * Gives the x of a large layer the texels that the subgroup kernels read, where the LSTM takes subgroup kernels: what was chosen for it
- * depends on the same thing, how dear a load by every lane is.
- */
+/** Gives the x of a large layer the texels that the subgroup kernels read. */
 export function planDenseInput(pool: TensorPool, x: Tensor, inputs: number): void {
-  if (inputs >= LEAST_TEXEL_INPUTS) planLstmTexels(pool, [x], 1);
+  if (inputs >= LEAST_TEXEL_INPUTS) planLayerTexels(pool, x);
 }
 
 /** Lanes of the subgroup kernels, where `x` was planned for them. */

@@ -1,6 +1,7 @@
 import { ConfigError } from '../errors.ts';
 import type { GpuContext } from '../gpu/context.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
+import { TEXEL_ROW } from '../gpu/texels.ts';
 import type { LstmSizes } from './lstmSizes.ts';
 import { SUBGROUP_LANES, type SubgroupLanes, subgroupChunks } from './lstmSubgroups.ts';
 
@@ -78,6 +79,15 @@ export function planLstmTexels(pool: TensorPool, ring: readonly Tensor[], alive:
     const own = texels[slot % alive];
     if (own) tensor.useTexels(own);
   }
+}
+
+/**
+ * Gives what a layer reads texels of its own, where the LSTM takes subgroup kernels and a texture has room: the layer's subgroup kernels then
+ * run. What was chosen for the LSTM depends on the same thing, how dear a load by every lane is.
+ */
+export function planLayerTexels(pool: TensorPool, tensor: Tensor): void {
+  const rows = Math.ceil(tensor.length / 4 / TEXEL_ROW);
+  if (rows <= pool.context.device.limits.maxTextureDimension2D) planLstmTexels(pool, [tensor], 1);
 }
 
 /** In how many chunks of coordinates the shares of the weights' gradient are summed apart, then added in order. */
