@@ -5,7 +5,7 @@ import {
   recordActivationForward,
 } from '../src/host/ops/activation.ts';
 import { type Preprocess, preprocessFeatures, recordPreprocess } from '../src/host/ops/preprocess.ts';
-import { recordAxpy, recordFill } from '../src/host/ops/vector.ts';
+import { recordAxpy } from '../src/host/ops/vector.ts';
 import { gradient } from '../src/reference/derivatives.ts';
 import { preprocess } from '../src/reference/preprocess.ts';
 import { at, numbers } from '../src/reference/scalar.ts';
@@ -175,19 +175,13 @@ describe('vector', () => {
     expect(kept.y).toEqual(Float32Array.of(nan, -3, 7, nan));
   });
 
-  it.each([1, 63, 64, 65, 255, 256, 257, 1031])('fill, %i elements', async (length) => {
-    const { y } = await runKernels(gpu(), { y: unwritten(length) }, (program, tensors) =>
-      recordFill(program, tensors.y, -1.5),
-    );
-    expect(y).toEqual(new Float32Array(length).fill(-1.5));
-  });
-
-  it('fill, more elements than four for every thread of the largest grid', async () => {
-    const length = 256 * gpu().device.limits.maxComputeWorkgroupsPerDimension + 70;
-    const { y } = await runKernels(gpu(), { y: unwritten(length) }, (program, tensors) =>
-      recordFill(program, tensors.y, -1.5),
-    );
-    expect(y.length).toBe(length);
-    expect(y.every((value) => value === -1.5)).toBe(true);
+  it('clear: a tensor, and a part of one alone', async () => {
+    const data = { y: unwritten(131), z: randomValues(3 * 64, 1) };
+    const { y, z } = await runKernels(gpu(), data, (program, tensors) => {
+      program.clear(tensors.y);
+      program.clear(tensors.z.view('the middle', 64, [63]));
+    });
+    expect(y).toEqual(new Float32Array(131));
+    expect(z).toEqual(data.z.slice().fill(0, 64, 127));
   });
 });

@@ -51,7 +51,7 @@ import { summaryHistogramKernel, summaryMomentsKernel } from '../src/host/ops/su
 import { tanhOutputBackwardKernel, tanhOutputForwardKernel } from '../src/host/ops/tanhOutput.ts';
 import { taskRowsAddSlotKernel, taskRowsPartKernel } from '../src/host/ops/taskRows.ts';
 import { updateProductsKernel } from '../src/host/ops/updates.ts';
-import { axpyKernel, fillKernel } from '../src/host/ops/vector.ts';
+import { axpyKernel } from '../src/host/ops/vector.ts';
 import { gpuForThisFile, runKernels } from './support/gpu.ts';
 import { layerGuards } from './support/layerGuards.ts';
 
@@ -84,7 +84,6 @@ const cases: readonly Case[] = [
     written: { u: 40 },
   },
   { kernel: axpyKernel, params: { count4: 5, scale: 1, keep: 0 }, written: { y: 20 } },
-  { kernel: fillKernel, params: { count: 5, value: 1 }, written: { y: 5 } },
   { kernel: denseForwardKernel, params: dense, written: { y: 12 } },
   { kernel: denseBackwardInputKernel, params: dense, written: { dx: 8 } },
   { kernel: denseBackwardWeightsKernel, params: dense, written: { gradient: 9 } },

@@ -26,6 +26,20 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   params: {},
 };
 
+/** z += y. */
+const sum: Kernel = {
+  name: 'test/sum',
+  code: `
+@group(0) @binding(0) var<storage, read> y: array<vec4f>;
+@group(0) @binding(1) var<storage, read_write> z: array<vec4f>;
+@compute @workgroup_size(64)
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x < arrayLength(&y)) { z[id.x] += y[id.x]; }
+}`,
+  tensors: { y: 'read', z: 'readWrite' },
+  params: {},
+};
+
 function double(program: Program, x: Tensor, y: Tensor): void {
   program.run(twice, { tensors: { x, y }, workgroups: [Math.ceil(x.length / 256)] });
 }
@@ -76,6 +90,20 @@ describe('tensors read as texels', () => {
     double(program, a, c);
     const { values, read } = await run(context, pool, a, program, c);
     expect(read).toEqual(values.map((value) => 16 * value));
+  });
+
+  it('a tensor that was cleared since is copied again', async () => {
+    const context = gpu();
+    const pool = new TensorPool(context);
+    const [x, y, z] = [pool.tensor('x', [64]), pool.tensor('y', [64]), pool.tensor('z', [64])];
+    x.useTexels(pool.texels('x', 16));
+    const program = new Program(context, 'test');
+    double(program, x, y);
+    program.clear(x);
+    double(program, x, z);
+    program.run(sum, { tensors: { y, z }, workgroups: [1] });
+    const { values, read } = await run(context, pool, x, program, z);
+    expect(read).toEqual(values.map((value) => 2 * value));
   });
 
   it('mistakes are named: no texels, too few, two tensors of one kernel in the same', () => {

@@ -20,6 +20,7 @@ export interface Commands {
     target: GPUTexelCopyTextureInfo,
     size: readonly [number, number],
   ): void;
+  clearBuffer(buffer: GPUBuffer, offset: number, bytes: number): void;
   beginComputePass(descriptor?: GPUComputePassDescriptor): PassCommands;
 }
 
@@ -50,6 +51,10 @@ export class PacedCommands implements Commands {
 
   copyBufferToTexture(...copy: Parameters<Commands['copyBufferToTexture']>): void {
     this.#current().copyBufferToTexture(...copy);
+  }
+
+  clearBuffer(...clear: Parameters<Commands['clearBuffer']>): void {
+    this.#current().clearBuffer(...clear);
   }
 
   beginComputePass(descriptor?: GPUComputePassDescriptor): PassCommands {

@@ -26,6 +26,11 @@ interface CopyStep {
   readonly target: Tensor | Texels;
 }
 
+interface ClearStep {
+  readonly type: 'clear';
+  readonly target: Tensor;
+}
+
 interface ReadyStep {
   readonly name: string;
   readonly pipeline: GPUComputePipeline;
@@ -36,17 +41,17 @@ interface ReadyStep {
 }
 
 /**
- * A fixed sequence of dispatches and copies, recorded once and encoded as often as wanted. Everything that
+ * A fixed sequence of dispatches, copies and clears, recorded once and encoded as often as wanted. Everything that
  * varies between two runs of it lives in tensors; `Params` are uploaded once, when it is prepared.
  */
 export class Program {
   readonly label: string;
   readonly #context: GpuContext;
-  readonly #steps: (KernelStep | CopyStep)[] = [];
+  readonly #steps: (KernelStep | CopyStep | ClearStep)[] = [];
   /** Which tensor's values every texture holds at this place of the program. */
   readonly #held = new Map<Texels, Tensor>();
   #paramsBytes = 0;
-  #ready: (ReadyStep | CopyStep)[] | undefined;
+  #ready: (ReadyStep | CopyStep | ClearStep)[] | undefined;
 
   constructor(context: GpuContext, label: string) {
     this.#context = context;
@@ -118,6 +123,12 @@ export class Program {
     this.#forget(target);
   }
 
+  /** Appends setting every element of a tensor to zero. */
+  clear(target: Tensor): void {
+    this.#steps.push({ type: 'clear', target });
+    this.#forget(target);
+  }
+
   /** Compiles all kernels side by side, uploads the params, makes the bind groups. Tensors must be allocated. */
   async prepare(): Promise<void> {
     const context = this.#context;
@@ -133,7 +144,7 @@ export class Program {
     await context.guarded(`preparing ${this.label}`, () => {
       const params = this.#uploadParams(kernels);
       this.#ready = this.#steps.map((step) => {
-        if (step.type === 'copy') return step;
+        if (step.type !== 'kernel') return step;
         const pipeline = byStep.get(step);
         if (!pipeline) throw new RangeError(`kernel ${step.kernel.name} was not compiled`);
         return this.#bind(step, pipeline, params);
@@ -189,7 +200,7 @@ export class Program {
       if ('type' in step) {
         pass?.end();
         pass = undefined;
-        encodeCopy(encoder, step);
+        encodeTransfer(encoder, step);
       } else {
         pass ??= encoder.beginComputePass({ label: this.label });
         encodeDispatch(pass, step);
@@ -202,7 +213,7 @@ export class Program {
   encodeTimed(encoder: Commands, querySet: GPUQuerySet, onStep: (name: string) => number): void {
     for (const step of this.#prepared()) {
       if ('type' in step) {
-        encodeCopy(encoder, step);
+        encodeTransfer(encoder, step);
         continue;
       }
       const index = onStep(step.name);
@@ -217,7 +228,7 @@ export class Program {
     }
   }
 
-  #prepared(): readonly (ReadyStep | CopyStep)[] {
+  #prepared(): readonly (ReadyStep | CopyStep | ClearStep)[] {
     if (!this.#ready) throw new RangeError(`program ${this.label} was encoded before it was prepared`);
     return this.#ready;
   }
@@ -235,7 +246,13 @@ function texelsOf(tensor: Tensor): Texels {
   return tensor.texels;
 }
 
-function encodeCopy(encoder: Commands, { source, target }: CopyStep): void {
+function encodeTransfer(encoder: Commands, step: CopyStep | ClearStep): void {
+  const { target } = step;
+  if (step.type === 'clear') {
+    encoder.clearBuffer(step.target.buffer, step.target.offsetBytes, step.target.bytes);
+    return;
+  }
+  const { source } = step;
   if (target instanceof Texels) {
     target.encodeCopy(encoder, source.buffer, source.offsetBytes, source.bytes);
     return;

@@ -3,7 +3,7 @@ import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { type Coordinates, coordinateTensor, type ParameterGroup } from '../ops/coordinates.ts';
 import { recordSummary, SUMMARY_AXES, SUMMARY_CHUNKS, type SummaryKind } from '../ops/summary.ts';
-import { recordAxpy, recordFill } from '../ops/vector.ts';
+import { recordAxpy } from '../ops/vector.ts';
 import type { BoundOptimizer, GateRows, Observable } from '../optimizers/optimizer.ts';
 
 /** What is recorded of every group of parameters: a gate, or the size of the updates. */
@@ -67,7 +67,7 @@ export class GateRecorder {
 
   /** Before the first step of an unroll. */
   recordBegin(program: Program): void {
-    recordFill(program, this.counts);
+    program.clear(this.counts);
   }
 
   /** Right after the optimizer's own `recordStep`. */

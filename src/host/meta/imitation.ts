@@ -4,7 +4,7 @@ import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { recordSampleAxpy } from '../ops/coordinateSample.ts';
 import { type Coordinates, coordinateTensor } from '../ops/coordinates.ts';
 import { recordImitationDifference } from '../ops/imitation.ts';
-import { recordAxpy, recordFill } from '../ops/vector.ts';
+import { recordAxpy } from '../ops/vector.ts';
 import type { Optimizee } from '../optimizees/optimizee.ts';
 import { createHandDesigned, type HandDesigned } from '../optimizers/handDesigned.ts';
 import type { BackwardFace, BoundOptimizer, Optimizer } from '../optimizers/optimizer.ts';
@@ -144,6 +144,6 @@ export class Imitation {
     this.#face.recordFinish(program, metaGradient);
     if (!optimizer.theta0) return;
     const { offset, parameters } = optimizer.theta0;
-    recordFill(program, metaGradient.view('no gradient of theta_0', offset, [parameters]));
+    program.clear(metaGradient.view('no gradient of theta_0', offset, [parameters]));
   }
 }

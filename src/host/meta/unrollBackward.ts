@@ -5,7 +5,7 @@ import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { recordSampleAxpy } from '../ops/coordinateSample.ts';
 import { type Coordinates, coordinateTensor } from '../ops/coordinates.ts';
 import { recordAddScaledRows, recordSumRows } from '../ops/taskRows.ts';
-import { recordAxpy, recordFill } from '../ops/vector.ts';
+import { recordAxpy } from '../ops/vector.ts';
 import type { Optimizee } from '../optimizees/optimizee.ts';
 import type { BackwardFace, BoundOptimizer, InputAdjoints, Optimizer } from '../optimizers/optimizer.ts';
 
@@ -106,7 +106,7 @@ export class UnrollBackward {
     const all = this.#startGradient ?? row;
     recordSumRows(this.atStart, { rows: adjoint, row: all }, { tasks, count: all.length });
     if (all !== row) this.atStart.copy(all.view('learned part', 0, [parameters]), row);
-    recordFill(this.#atCarry, row);
+    this.#atCarry.clear(row);
   }
 
   async prepare(): Promise<void> {

@@ -1,5 +1,4 @@
 import axpyCode from '../../shaders/vector/axpy.wgsl?raw';
-import fillCode from '../../shaders/vector/fill.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
@@ -10,13 +9,6 @@ export const axpyKernel: Kernel = {
   code: axpyCode,
   tensors: { x: 'read', y: 'readWrite' },
   params: { count4: 'u32', scale: 'f32', keep: 'f32' },
-};
-
-export const fillKernel: Kernel = {
-  name: 'vector/fill',
-  code: fillCode,
-  tensors: { y: 'readWrite' },
-  params: { count: 'u32', value: 'f32' },
 };
 
 /** y = scale * x + keep * y; lengths a multiple of 4. With keep = 0 the old y has no influence, not even as NaN. */
@@ -31,16 +23,5 @@ export function recordAxpy(
     tensors,
     params: { count4, scale, keep },
     workgroups: [groupsOf64(count4)],
-  });
-}
-
-/** y = value, for y of any length. */
-export function recordFill(program: Program, y: Tensor, value = 0): void {
-  program.run(fillKernel, {
-    tensors: { y },
-    params: { count: y.length, value },
-    workgroups: [
-      Math.min(Math.ceil(y.length / 256), program.context.device.limits.maxComputeWorkgroupsPerDimension),
-    ],
   });
 }

@@ -8,7 +8,6 @@ import {
 } from '../ops/clippedSquares.ts';
 import { recordUniform } from '../ops/random.ts';
 import { recordReduceRows } from '../ops/reduce.ts';
-import { recordFill } from '../ops/vector.ts';
 import type { Optimizee, TaskTensors } from './optimizee.ts';
 
 /**
@@ -32,7 +31,7 @@ export function createClippedSquares(
     recordReset(program, theta) {
       const span = { count: dimension, stride: dimension, offset: 0, low: -1, high: 1 };
       recordUniform(program, keys, a, { ...span, stream: STREAMS.helperTarget });
-      recordFill(program, theta);
+      program.clear(theta);
     },
     recordSample() {},
     recordLoss(program, theta, losses, slot) {

@@ -3,7 +3,6 @@ import { writeTensor } from '../gpu/readback.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { coordinateTensor, groupsOf64 } from '../ops/coordinates.ts';
 import { HAND_DESIGNED_KERNELS } from '../ops/handDesigned.ts';
-import { recordFill } from '../ops/vector.ts';
 import type { Binding, BoundOptimizer, Optimizer } from './optimizer.ts';
 
 /** The hand-designed optimizers, weakest idea first. */
@@ -148,7 +147,7 @@ function bindHandDesigned(
   return {
     carried: Object.values(states),
     recordReset(program: Program) {
-      for (const tensor of Object.values(states)) recordFill(program, tensor);
+      for (const tensor of Object.values(states)) program.clear(tensor);
     },
     recordCarry() {},
     recordStep(program, step, { theta, gradient, next }) {

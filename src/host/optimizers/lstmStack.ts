@@ -10,7 +10,6 @@ import {
   recordLstmGates,
 } from '../ops/lstm.ts';
 import { lstmChunks, planLstmTexels } from '../ops/lstmVariants.ts';
-import { recordFill } from '../ops/vector.ts';
 import { type LstmBlock, lstmBlock } from './lstmBlock.ts';
 import { alignedLength } from './namedBlocks.ts';
 import type { Binding, ObserverFace } from './optimizer.ts';
@@ -127,8 +126,8 @@ export function bindStack(
     top: (step) => states.at(-1)?.h[(step + 1) % slots],
     recordReset(program) {
       for (const { h, c } of states) {
-        recordFill(program, pick(h, 0));
-        recordFill(program, pick(c, 0));
+        program.clear(pick(h, 0));
+        program.clear(pick(c, 0));
       }
     },
     recordCarry(program) {
@@ -181,8 +180,8 @@ export function bindStack(
       return {
         recordBegin(program) {
           for (const { dh, dc } of adjoints) {
-            recordFill(program, dh);
-            recordFill(program, dc);
+            program.clear(dh);
+            program.clear(dc);
           }
         },
         recordStep(program, step, input, readout, dFirst) {

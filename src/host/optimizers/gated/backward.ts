@@ -14,7 +14,6 @@ import { type LstmSizes, recordLstmBackward } from '../../ops/lstm.ts';
 import { lstmChunks } from '../../ops/lstmVariants.ts';
 import { preprocessFeatures, recordPreprocessBackward } from '../../ops/preprocess.ts';
 import { recordReducePartials } from '../../ops/reduce.ts';
-import { recordFill } from '../../ops/vector.ts';
 import type { BackwardFace, BackwardTensors, Binding } from '../optimizer.ts';
 import { pick } from '../ring.ts';
 import type { GatedLayout } from './layout.ts';
@@ -125,10 +124,10 @@ export function bindGatedBackward(
 
   return {
     recordBegin(program) {
-      recordFill(program, carry);
+      program.clear(carry);
       if (!controllerAdjoints) return;
-      recordFill(program, controllerAdjoints.dh);
-      recordFill(program, controllerAdjoints.dc);
+      program.clear(controllerAdjoints.dh);
+      program.clear(controllerAdjoints.dc);
     },
     recordStep(program, step, given) {
       const { theta, gradient, adjoint, losses } = given;

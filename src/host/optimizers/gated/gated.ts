@@ -5,7 +5,6 @@ import { type GatedSizes, gatedStateRows, recordGatedForward, recordGatedReset }
 import { recordGatedInputs } from '../../ops/gatedInputs.ts';
 import { recordLstmForward } from '../../ops/lstm.ts';
 import { planLstmTexels } from '../../ops/lstmVariants.ts';
-import { recordFill } from '../../ops/vector.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
 import { pick } from '../ring.ts';
@@ -69,8 +68,8 @@ function bindGated(
     recordReset(program) {
       recordGatedReset(program, pick(state, 0), sizes);
       if (!controller) return;
-      recordFill(program, pick(h, 0));
-      recordFill(program, pick(c, 0));
+      program.clear(pick(h, 0));
+      program.clear(pick(c, 0));
     },
     recordCarry(program) {
       for (const ring of rings) {

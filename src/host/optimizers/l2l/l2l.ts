@@ -13,7 +13,6 @@ import {
   recordPreprocessBackward,
 } from '../../ops/preprocess.ts';
 import { recordReducePartials } from '../../ops/reduce.ts';
-import { recordFill } from '../../ops/vector.ts';
 import { bindStack, planPartials } from '../lstmStack.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
@@ -96,7 +95,7 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
         const tensors = { h: input(step), dnext: adjoint, partials: outputPartials };
         recordCoordinateOutputBackwardWeights(program, tensors, outputSizes, numbers);
         if (du) {
-          recordFill(program, du);
+          program.clear(du);
           recordCoordinateOutputBackward(program, { weights: output, dnext: adjoint, dh: du }, outputSizes);
         }
       }

@@ -9,7 +9,6 @@ import {
 } from '../../ops/movingAverages.ts';
 import { recordReducePartials } from '../../ops/reduce.ts';
 import { recordTanhOutput, recordTanhOutputBackward } from '../../ops/tanhOutput.ts';
-import { recordFill } from '../../ops/vector.ts';
 import { bindStack, planPartials } from '../lstmStack.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
@@ -83,8 +82,8 @@ function bindRnnprop(
     carried: [pick(m, 0), pick(v, 0), ...stack.carried],
     ...(binding.observe && { observer: stack.observer(() => x) }),
     recordReset(program) {
-      recordFill(program, pick(m, 0));
-      recordFill(program, pick(v, 0));
+      program.clear(pick(m, 0));
+      program.clear(pick(v, 0));
       stack.recordReset(program);
     },
     recordCarry(program) {
@@ -117,8 +116,8 @@ function bindRnnprop(
     recordBegin(program) {
       back.recordBegin(program);
       if (!second) return;
-      recordFill(program, second.dm);
-      recordFill(program, second.dv);
+      program.clear(second.dm);
+      program.clear(second.dv);
     },
     recordStep(program, step, { gradient, adjoint }) {
       const numbers = { chunks: partials.chunks, accumulate: step < steps - 1 };
