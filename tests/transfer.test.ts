@@ -65,6 +65,13 @@ describe('the axes of a matrix', () => {
     }
   });
 
+  it('of a network without activations: no other activation', () => {
+    const task = parseConfig(taskSchema, { kind: 'images', layers: [{ kind: 'dense', units: 5 }] }, 'test');
+    if (task.kind !== 'images') throw new Error('no images');
+    const thrown = thrownBy(() => columnsOf({ task, horizon: 20 }, ['activation=tanh']));
+    expect(thrown.message).toContain('one without any');
+  });
+
   it.each([
     ['widht', 'there is no axis "widht" (did you mean width?)'],
     ['width=0', '"0" is no value of width'],

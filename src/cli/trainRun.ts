@@ -116,7 +116,7 @@ export async function trainRun(
             ...staged(stage),
           });
           const right = accuracy ? `, ${(100 * accuracy.final).toFixed(1)} % right` : '';
-          validationText = ` | validation ${score.toPrecision(3)}${right}${isBest ? ' (best)' : ''}`;
+          validationText = ` | validation${elsewhere} ${score.toPrecision(3)}${right}${isBest ? ' (best)' : ''}`;
           if (!process.stderr.isTTY) {
             output.say(
               `  after ${iteration} meta-iterations: validation loss${elsewhere} ${score.toPrecision(4)}${right}${isBest ? ', the best so far' : ''}`,

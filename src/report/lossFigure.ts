@@ -48,7 +48,7 @@ export function lossCurvesSvg(curves: readonly LossCurve[], options: LossFigureO
     const style = styles[index];
     return style === undefined
       ? []
-      : [{ curve, style, name: shorten(curve.label, 26), note: endNote(curve, scale) }];
+      : [{ curve, style, name: shorten(curve.label, 32), note: endNote(curve, scale) }];
   });
   const last = lastStep(curves);
   const panel: Panel = {

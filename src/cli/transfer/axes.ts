@@ -83,6 +83,12 @@ export const AXES: Readonly<Record<string, Axis>> = {
   activation: {
     values: ['sigmoid', 'tanh', 'relu'],
     apply({ task, horizon }, value) {
+      if (!task.layers.some(({ kind }) => kind === 'activation')) {
+        throw new ConfigError(
+          'the axis activation changes the activations of a network, and the first weights were trained on one without any',
+          'leave that axis out of --axes',
+        );
+      }
       const layers = withActivation(task.layers, oneOf(ACTIVATIONS, value, 'activation'));
       return { task: { ...task, layers }, horizon };
     },
