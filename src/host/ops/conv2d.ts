@@ -15,7 +15,13 @@ import {
   conv2dWeightChunks,
   conv2dWeightParams,
 } from './conv2dSizes.ts';
-import { conv2dSubgroupKernels, inputGroups, outputGroups, weightsWork } from './conv2dSubgroups.ts';
+import {
+  conv2dBackwardWeightsSubgroupsKernel,
+  conv2dSubgroupKernels,
+  inputGroups,
+  outputGroups,
+  weightsWork,
+} from './conv2dSubgroups.ts';
 import { groupsOf64 } from './coordinates.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
 import { lstmLanes, planLayerTexels } from './lstmVariants.ts';
@@ -130,10 +136,10 @@ export function recordConv2dBackwardWeights(
   sizes: Conv2dSizes,
 ): void {
   const { x, dy, gradient, partials } = tensors;
-  const lanes = lanesFor(program, x);
-  const kernel = lanes ? conv2dSubgroupKernels[lanes].backwardWeights : conv2dBackwardWeightsKernel;
-  const { constants, groups } = lanes
-    ? weightsWork(sizes, lanes)
+  const bySubgroups = lanesFor(program, x) === 8;
+  const kernel = bySubgroups ? conv2dBackwardWeightsSubgroupsKernel : conv2dBackwardWeightsKernel;
+  const { constants, groups } = bySubgroups
+    ? weightsWork(sizes)
     : { constants: {}, groups: weightGrid(sizes) };
   recordWeightSums(program, sizes, groups, gradient, partials, (target_, dispatch) =>
     program.run(kernel, { tensors: { x, dy, target_ }, constants, ...dispatch }),

@@ -42,22 +42,19 @@ const backwardInput: Kernel = {
   params: conv2dParams,
 };
 
-const backwardWeights: Kernel = {
+/** For 8 lanes alone: by 4, SwiftShader takes longer than with the plain one. */
+export const conv2dBackwardWeightsSubgroupsKernel: Kernel = {
   name: 'conv2d/backwardWeightsSubgroups',
   code: backwardWeightsCode,
   enables: ['subgroups'],
+  libraries: [texelsCode, lanes8Code, handedRowsCode],
   tensors: { x: 'texels', dy: 'read', target_: 'readWrite' },
   params: conv2dWeightParams,
 };
 
 function kernelsFor(lanesCode: string) {
-  const libraries = [texelsCode, lanesCode, handedRowsCode];
-  const withTile = [...libraries, handedTileCode, tapWalkCode];
-  return {
-    forward: { ...forward, libraries: withTile },
-    backwardInput: { ...backwardInput, libraries: withTile },
-    backwardWeights: { ...backwardWeights, libraries },
-  };
+  const libraries = [texelsCode, lanesCode, handedRowsCode, handedTileCode, tapWalkCode];
+  return { forward: { ...forward, libraries }, backwardInput: { ...backwardInput, libraries } };
 }
 
 export const conv2dSubgroupKernels = { 4: kernelsFor(lanes4Code), 8: kernelsFor(lanes8Code) } as const;
@@ -79,10 +76,11 @@ export function inputGroups(
 }
 
 /** The weights' kernel: its constants, and workgroups for a task and a chunk. A lane sums for up to 4 inputs and 8 channels. */
-export function weightsWork(
-  { inChannels, outChannels, kernel }: Conv2dSizes,
-  lanes: SubgroupLanes,
-): { readonly constants: KernelConstants; readonly groups: number } {
+export function weightsWork({ inChannels, outChannels, kernel }: Conv2dSizes): {
+  readonly constants: KernelConstants;
+  readonly groups: number;
+} {
+  const lanes = 8;
   const inputs = inChannels * kernel * kernel + 1;
   const each = INPUTS.find((count) => count * lanes >= inputs) ?? 4;
   const subgroups = Math.ceil(outChannels / TILE) * Math.ceil(inputs / (each * lanes));

@@ -1,11 +1,11 @@
 // Formula: as conv2d/backwardWeights: dW_b[i, o] = sum_{p, r} x[b, c, q, r] dy[b, o, p, r], i = (c, ky, kx), q the pixel under (ky, kx) at
 // position p as in conv2d/forward, x = 0 outside the image; row i = in * k * k is the bias: x = 1.
-// Source: as conv2d/backwardWeights. Lanes are inputs: lane l sums for the inputs l, l + LANES, .. of 4 LANES of them and 8 channels. Of 8
-// channels of dy lane l loads channel l (one or two of them), and they are handed round.
+// Source: as conv2d/backwardWeights. Lanes are inputs: lane l sums for the inputs l, l + 8, .. of 8 INPUTS of them and 8 channels. Of 8
+// channels of dy lane l loads channel l, and they are handed round. For 8 lanes.
 // Shapes: x [B, in, inHeight, inWidth, rows]; dy [B, out, outHeight, outWidth, rows]; target [B, targetStride], at targetOffset
 // chunks of (in * k * k + 1) * out elements each: a chunk is the sum over `chunkHeight` lines of positions.
 // Writes: target = (these elements of each task)
-// Grid: x over tiles of 4 LANES inputs, tiles of 8 channels and lanes, the last fastest, in workgroups of 16, y over tasks, z over chunks.
+// Grid: x over tiles of 8 INPUTS inputs, tiles of 8 channels and lanes, the last fastest, in workgroups of 16, y over tasks, z over chunks.
 
 struct Params {
   inChannels: u32, inHeight: u32, inWidth: u32, outChannels: u32, outHeight: u32, outWidth: u32,
@@ -41,7 +41,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
   let plane = (group.y * params.inChannels + i4 / size) * params.inHeight;
   let ky = (i4 % size) / params.kernel;
   let kx = i4 % params.kernel;
-  let o = min(vec2u(first + lane, first + lane + 4u), vec2u(params.outChannels - 1u));
+  let o = min(first + lane, params.outChannels - 1u);
   let output = (group.y * params.outChannels + o) * positions * rows4;
   let end = min((group.z + 1u) * params.chunkHeight, params.outHeight);
   // Channels 0 to 3 and 4 to 7 of the tile, an input a column.
@@ -56,8 +56,7 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
       let input = select(vec4u(0u), ((plane + iy) * params.inWidth + ix) * rows4, inside);
       let at = output + (py * params.outWidth + px) * rows4;
       for (var r = 0u; r < rows4; r++) {
-        var d = Loads(dy[at.x + r], vec4f(0.0));
-        if (LANES == 4u) { d.d1 = dy[at.y + r]; }
+        let d = Loads(dy[at + r], vec4f(0.0));
         let a = lower(d);
         let b = upper(d);
         let x0 = inputRow(input.x + r, inside.x, isBias.x);
