@@ -80,7 +80,7 @@ interface Shape {
   readonly rows?: number;
 }
 
-/** Every kernel side, stride and padding; then channels and rows around the tiles of the subgroup kernels: 8; 16 and 32; 8, 16 and 32 inputs. */
+/** Every kernel side, stride and padding; then channels and rows around the tiles of the subgroup kernels: 8; 16 and 32; 17 and 32 inputs. */
 const shapes: readonly Shape[] = [
   { channels: [1, 1], image: [3, 3], kernel: 3, stride: 1, padding: 'valid', tasks: 1, rows: 4 },
   { channels: [3, 5], image: [5, 7], kernel: 3, stride: 1, padding: 'same', tasks: 3 },
@@ -94,6 +94,7 @@ const shapes: readonly Shape[] = [
   { channels: [9, 8], image: [3, 2], kernel: 3, stride: 3, padding: 'same', rows: 28 },
   { channels: [7, 17], image: [2, 3], kernel: 1, stride: 1, padding: 'valid', rows: 4 },
   { channels: [1, 3], image: [4, 5], kernel: 4, stride: 3, padding: 'valid', rows: 68 },
+  { channels: [31, 9], image: [1, 2], kernel: 1, stride: 1, padding: 'same', rows: 4 },
 ];
 
 function sizesOf({ channels, image, kernel, stride, padding, tasks = 2, rows = 8 }: Shape): Conv2dSizes {

@@ -108,7 +108,7 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
   const convWeights = {
     kernel: conv2dBackwardWeightsSubgroupsKernel,
     params: { ...geometry, inputs: 18, chunkHeight: 4, targetStride: 57, targetOffset: 0 },
-    constants: { INPUTS: 4 },
+    constants: {},
     ...{ written: { target_: 57 }, grid: [1, 1] as const },
   };
   const cases = [

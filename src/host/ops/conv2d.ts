@@ -20,7 +20,8 @@ import {
   conv2dSubgroupKernels,
   inputGroups,
   outputGroups,
-  weightsWork,
+  sumsWeightsBySubgroups,
+  weightsGroups,
 } from './conv2dSubgroups.ts';
 import { groupsOf64 } from './coordinates.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
@@ -136,13 +137,11 @@ export function recordConv2dBackwardWeights(
   sizes: Conv2dSizes,
 ): void {
   const { x, dy, gradient, partials } = tensors;
-  const bySubgroups = lanesFor(program, x) === 8;
+  const bySubgroups = sumsWeightsBySubgroups(sizes, lanesFor(program, x));
   const kernel = bySubgroups ? conv2dBackwardWeightsSubgroupsKernel : conv2dBackwardWeightsKernel;
-  const { constants, groups } = bySubgroups
-    ? weightsWork(sizes)
-    : { constants: {}, groups: weightGrid(sizes) };
+  const groups = bySubgroups ? weightsGroups(sizes) : weightGrid(sizes);
   recordWeightSums(program, sizes, groups, gradient, partials, (target_, dispatch) =>
-    program.run(kernel, { tensors: { x, dy, target_ }, constants, ...dispatch }),
+    program.run(kernel, { tensors: { x, dy, target_ }, ...dispatch }),
   );
 }
 

@@ -7,7 +7,7 @@ import lanes4Code from '../../shaders/lib/lanes4.wgsl?raw';
 import lanes8Code from '../../shaders/lib/lanes8.wgsl?raw';
 import tapWalkCode from '../../shaders/lib/tapWalk.wgsl?raw';
 import texelsCode from '../../shaders/lib/texels.wgsl?raw';
-import type { Kernel, KernelConstants } from '../gpu/kernel.ts';
+import type { Kernel } from '../gpu/kernel.ts';
 import type { Dispatch } from '../gpu/program.ts';
 import { type Conv2dSizes, conv2dParams, conv2dWeightParams } from './conv2dSizes.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
@@ -20,8 +20,11 @@ import type { SubgroupLanes } from './lstmSubgroups.ts';
 /** Channels of a subgroup. */
 const TILE = 8;
 
-/** Inputs of a lane of the weights' kernel: as few of these as hold all inputs of a small layer, so that no lane is idle. */
-const INPUTS = [1, 2, 4] as const;
+/** Inputs of a subgroup of the weights' kernel, four a lane. */
+const INPUTS = 32;
+
+/** Inputs, the bias counted, from which on the weights' kernel is worth its while: of fewer, more than half of the lanes' sums are of none. */
+const LEAST_INPUTS = 17;
 
 /** Threads of a workgroup: with more, a task's few subgroups leave a core idle. */
 const THREADS = 16;
@@ -42,7 +45,7 @@ const backwardInput: Kernel = {
   params: conv2dParams,
 };
 
-/** For 8 lanes alone: by 4, SwiftShader takes longer than with the plain one. */
+/** For 8 lanes; `sumsWeightsBySubgroups` says for which layers. */
 export const conv2dBackwardWeightsSubgroupsKernel: Kernel = {
   name: 'conv2d/backwardWeightsSubgroups',
   code: backwardWeightsCode,
@@ -75,16 +78,18 @@ export function inputGroups(
   return [groupsOf(Math.ceil(inChannels / TILE) * Math.ceil(rows / (4 * lanes)), lanes), inHeight, tasks];
 }
 
-/** The weights' kernel: its constants, and workgroups for a task and a chunk. A lane sums for up to 4 inputs and 8 channels. */
-export function weightsWork({ inChannels, outChannels, kernel }: Conv2dSizes): {
-  readonly constants: KernelConstants;
-  readonly groups: number;
-} {
-  const lanes = 8;
-  const inputs = inChannels * kernel * kernel + 1;
-  const each = INPUTS.find((count) => count * lanes >= inputs) ?? 4;
-  const subgroups = Math.ceil(outChannels / TILE) * Math.ceil(inputs / (each * lanes));
-  return { constants: { INPUTS: each }, groups: groupsOf(subgroups, lanes) };
+/** Whether the weights' kernel takes a layer. It is for 8 lanes alone: by 4, SwiftShader takes longer than with the plain one. */
+export function sumsWeightsBySubgroups(sizes: Conv2dSizes, lanes: SubgroupLanes | undefined): boolean {
+  return lanes === 8 && inputsOf(sizes) >= LEAST_INPUTS;
+}
+
+/** Workgroups of the weights' kernel for a task and a chunk: a lane sums for 4 inputs and 8 channels. */
+export function weightsGroups(sizes: Conv2dSizes): number {
+  return groupsOf(Math.ceil(sizes.outChannels / TILE) * Math.ceil(inputsOf(sizes) / INPUTS), 8);
+}
+
+function inputsOf({ inChannels, kernel }: Conv2dSizes): number {
+  return inChannels * kernel * kernel + 1;
 }
 
 function groupsOf(subgroups: number, lanes: SubgroupLanes): number {

@@ -1,11 +1,11 @@
 // Formula: as conv2d/backwardWeights: dW_b[i, o] = sum_{p, r} x[b, c, q, r] dy[b, o, p, r], i = (c, ky, kx), q the pixel under (ky, kx) at
 // position p as in conv2d/forward, x = 0 outside the image; row i = in * k * k is the bias: x = 1.
-// Source: as conv2d/backwardWeights. Lanes are inputs: lane l sums for the inputs l, l + 8, .. of 8 INPUTS of them and 8 channels. Of 8
+// Source: as conv2d/backwardWeights. Lanes are inputs: lane l sums for the inputs l, l + 8, .. of 32 of them and 8 channels. Of 8
 // channels of dy lane l loads channel l, and they are handed round. For 8 lanes.
 // Shapes: x [B, in, inHeight, inWidth, rows]; dy [B, out, outHeight, outWidth, rows]; target [B, targetStride], at targetOffset
 // chunks of (in * k * k + 1) * out elements each: a chunk is the sum over `chunkHeight` lines of positions.
 // Writes: target = (these elements of each task)
-// Grid: x over tiles of 8 INPUTS inputs, tiles of 8 channels and lanes, the last fastest, in workgroups of 16, y over tasks, z over chunks.
+// Grid: x over tiles of 32 inputs, tiles of 8 channels and lanes, the last fastest, in workgroups of 16, y over tasks, z over chunks.
 
 struct Params {
   inChannels: u32, inHeight: u32, inWidth: u32, outChannels: u32, outHeight: u32, outWidth: u32,
@@ -19,6 +19,7 @@ struct Params {
 @group(1) @binding(0) var<uniform> params: Params;
 
 const TILE = 8u;
+const INPUTS = 4u;
 
 // Four examples of x under one tap: `at` where it is inside the image, 0 outside, 1 for the bias.
 fn inputRow(at: u32, inside: bool, isBias: bool) -> vec4f {
@@ -57,24 +58,14 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
       let at = output + (py * params.outWidth + px) * rows4;
       for (var r = 0u; r < rows4; r++) {
         let d = Loads(dy[at + r], vec4f(0.0));
-        let a = lower(d);
-        let b = upper(d);
         let x0 = inputRow(input.x + r, inside.x, isBias.x);
-        low[0] += x0 * a;
-        high[0] += x0 * b;
-        if (INPUTS > 1u) {
-          let x1 = inputRow(input.y + r, inside.y, isBias.y);
-          low[1] += x1 * a;
-          high[1] += x1 * b;
-        }
-        if (INPUTS > 2u) {
-          let x2 = inputRow(input.z + r, inside.z, isBias.z);
-          let x3 = inputRow(input.w + r, inside.w, isBias.w);
-          low[2] += x2 * a;
-          high[2] += x2 * b;
-          low[3] += x3 * a;
-          high[3] += x3 * b;
-        }
+        let x1 = inputRow(input.y + r, inside.y, isBias.y);
+        let x2 = inputRow(input.z + r, inside.z, isBias.z);
+        let x3 = inputRow(input.w + r, inside.w, isBias.w);
+        let a = lower(d);
+        low += mat4x4f(x0 * a, x1 * a, x2 * a, x3 * a);
+        let b = upper(d);
+        high += mat4x4f(x0 * b, x1 * b, x2 * b, x3 * b);
       }
     }
   }
