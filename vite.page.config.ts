@@ -93,6 +93,19 @@ const bareZod: Plugin = {
   },
 };
 
+/** Layers that no problem of the page has, whose networks are dense: with their kernels they would be 9 KB compressed. */
+const denseNetworks: Plugin = {
+  name: 'dense-networks',
+  apply: 'build',
+  enforce: 'pre',
+  load(id) {
+    if (!/src\/host\/optimizees\/layers\/(conv2d|pool|batchNorm)\.ts$/.test(id)) return undefined;
+    const names = [...readFileSync(id, 'utf8').matchAll(/^export function (\w+)/gm)];
+    const refusal = "throw new RangeError('the page is built for dense networks: vite.page.config.ts');";
+    return names.map(([, name]) => `export function ${name}() { ${refusal} }`).join('\n');
+  },
+};
+
 /** The page, as static files that work from any folder. */
 export default defineConfig({
   base: './',
@@ -103,7 +116,7 @@ export default defineConfig({
   plugins: [digits, contentSecurityPolicy],
   worker: {
     format: 'es',
-    plugins: () => [bareKernels, bareZod],
+    plugins: () => [bareKernels, bareZod, denseNetworks],
     // What of the engine the page does not use is left out, with the schemas that are made on its loading.
     rolldownOptions: { treeshake: { moduleSideEffects: (id) => !id.includes('/src/host/') } },
   },
