@@ -46,24 +46,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
     steps.line = oneLine - (x.count - 1u) * oneTap - toLastChannel;
     let position = (top - y.first) / params.stride * params.outWidth + (left - x.first) / params.stride;
     let tap = y.first * params.kernel + x.first;
-    var walk = Walk(vec2u(image + position * params.rows4, base + tap * params.outChannels), 0u, 0u);
+    let walk = Walk(vec2u(image + position * params.rows4, base + tap * params.outChannels), 0u, 0u);
     let count = y.count * x.count * params.outChannels;
-    var sum = Tile(mat4x4f(), mat4x4f());
-    // Four a pass: what is carried from pass to pass costs a load and a store on lavapipe.
-    for (var turn = 0u; turn < count / 4u; turn++) {
-      let second = next(walk, steps);
-      let third = next(second, steps);
-      let fourth = next(third, steps);
-      sum = add(sum, textureLoad(dy, texel(walk.place.x)), weights(walk.place.y, c));
-      sum = add(sum, textureLoad(dy, texel(second.place.x)), weights(second.place.y, c));
-      sum = add(sum, textureLoad(dy, texel(third.place.x)), weights(third.place.y, c));
-      sum = add(sum, textureLoad(dy, texel(fourth.place.x)), weights(fourth.place.y, c));
-      walk = next(fourth, steps);
-    }
-    for (var turn = 0u; turn < count % 4u; turn++) {
-      sum = add(sum, textureLoad(dy, texel(walk.place.x)), weights(walk.place.y, c));
-      walk = next(walk, steps);
-    }
+    let sum = tapSums(Tile(mat4x4f(), mat4x4f()), walk, steps, count, c);
     let to = (group.z * params.inChannels + first) * plane + group.y * params.inWidth + ix;
     // One place that stores: eight take long to compile on lavapipe.
     for (var q = 0u; q < columns; q++) {
@@ -82,8 +67,6 @@ fn taps(at: u32, positions: u32) -> Taps {
   return Taps(first, select(0u, (last - first) / params.stride + 1u, first <= last));
 }
 
-// The lane's share of a tap's weights: `at` is where those of channel 0 are, the others' c values on.
-fn weights(at: u32, c: vec2u) -> vec2f {
-  if (LANES == 8u) { return vec2f(theta[at + c.x], 0.0); }
-  return vec2f(theta[at + c.x], theta[at + c.y]);
-}
+fn valueAt(i: u32) -> vec4f { return textureLoad(dy, texel(i)); }
+
+fn weightAt(i: u32) -> f32 { return theta[i]; }

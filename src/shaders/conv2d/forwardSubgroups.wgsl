@@ -48,24 +48,9 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
     steps.line = vec2u(params.inWidth * params.rows4, params.kernel * params.outChannels) - toLastTap - toLastChannel;
     let pixel = (top + firstY - params.padTop) * params.inWidth + left + firstX - params.padLeft;
     let tap = firstY * params.kernel + firstX;
-    var walk = Walk(vec2u(image + pixel * params.rows4, base + tap * params.outChannels), 0u, 0u);
+    let walk = Walk(vec2u(image + pixel * params.rows4, base + tap * params.outChannels), 0u, 0u);
     let count = (endY - firstY) * steps.taps * params.inChannels;
-    var sum = Tile(spread(lowerOf(bias)), spread(upperOf(bias)));
-    // Four a pass: what is carried from pass to pass costs a load and a store on lavapipe.
-    for (var turn = 0u; turn < count / 4u; turn++) {
-      let second = next(walk, steps);
-      let third = next(second, steps);
-      let fourth = next(third, steps);
-      sum = add(sum, textureLoad(x, texel(walk.place.x)), weights(walk.place.y, o));
-      sum = add(sum, textureLoad(x, texel(second.place.x)), weights(second.place.y, o));
-      sum = add(sum, textureLoad(x, texel(third.place.x)), weights(third.place.y, o));
-      sum = add(sum, textureLoad(x, texel(fourth.place.x)), weights(fourth.place.y, o));
-      walk = next(fourth, steps);
-    }
-    for (var turn = 0u; turn < count % 4u; turn++) {
-      sum = add(sum, textureLoad(x, texel(walk.place.x)), weights(walk.place.y, o));
-      walk = next(walk, steps);
-    }
+    let sum = tapSums(Tile(spread(lowerOf(bias)), spread(upperOf(bias))), walk, steps, count, o);
     let to = (group.z * params.outChannels + first) * positions + group.y * params.outWidth + px;
     // One place that stores: eight take long to compile on lavapipe.
     for (var q = 0u; q < columns; q++) {
@@ -74,8 +59,6 @@ fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: 
   }
 }
 
-// The lane's share of a tap's weights: `at` is where channel 0 is.
-fn weights(at: u32, o: vec2u) -> vec2f {
-  if (LANES == 8u) { return vec2f(theta[at + o.x], 0.0); }
-  return vec2f(theta[at + o.x], theta[at + o.y]);
-}
+fn valueAt(i: u32) -> vec4f { return textureLoad(x, texel(i)); }
+
+fn weightAt(i: u32) -> f32 { return theta[i]; }
