@@ -32,6 +32,10 @@ interface Drawn {
 }
 
 const CURVE_POINTS = 260;
+/** Of the figure's width, what the names at the curves' ends may take. */
+const LABEL_SHARE = 0.42;
+/** Pixels before a name; and the mean width of a bold letter, of the text's size. */
+const [LABEL_START, LETTER] = [28, 0.62];
 
 /**
  * Loss against step on a log axis: every curve, the learned ones thick, one standard deviation over tasks as a
@@ -48,7 +52,7 @@ export function lossCurvesSvg(curves: readonly LossCurve[], options: LossFigureO
     const style = styles[index];
     return style === undefined
       ? []
-      : [{ curve, style, name: shorten(curve.label, 32), note: endNote(curve, scale) }];
+      : [{ curve, style, name: shorten(curve.label, longestName(at)), note: endNote(curve, scale) }];
   });
   const last = lastStep(curves);
   const panel: Panel = {
@@ -161,7 +165,12 @@ function endNote(curve: LossCurve, scale: Scale): string {
 
 function labelRoom(all: readonly Drawn[], at: Layout): number {
   const lengths = all.flatMap(({ name, note }) => [[...name].length, 0.9 * [...note].length]);
-  return Math.min(at.width * 0.34, 28 + Math.max(0, ...lengths) * at.size * 0.56);
+  return Math.min(at.width * LABEL_SHARE, LABEL_START + Math.max(0, ...lengths) * at.size * LETTER);
+}
+
+/** Letters that fit beside the curves. */
+function longestName(at: Layout): number {
+  return Math.floor((at.width * LABEL_SHARE - LABEL_START) / (at.size * LETTER));
 }
 
 /** Names at the ends of the curves, moved apart, each with a piece of its line. */
