@@ -31,6 +31,9 @@ interface ClearStep {
   readonly target: Tensor;
 }
 
+/** What is done between passes. */
+type TransferStep = CopyStep | ClearStep;
+
 interface ReadyStep {
   readonly name: string;
   readonly pipeline: GPUComputePipeline;
@@ -47,11 +50,11 @@ interface ReadyStep {
 export class Program {
   readonly label: string;
   readonly #context: GpuContext;
-  readonly #steps: (KernelStep | CopyStep | ClearStep)[] = [];
+  readonly #steps: (KernelStep | TransferStep)[] = [];
   /** Which tensor's values every texture holds at this place of the program. */
   readonly #held = new Map<Texels, Tensor>();
   #paramsBytes = 0;
-  #ready: (ReadyStep | CopyStep | ClearStep)[] | undefined;
+  #ready: (ReadyStep | TransferStep)[] | undefined;
 
   constructor(context: GpuContext, label: string) {
     this.#context = context;
@@ -228,7 +231,7 @@ export class Program {
     }
   }
 
-  #prepared(): readonly (ReadyStep | CopyStep | ClearStep)[] {
+  #prepared(): readonly (ReadyStep | TransferStep)[] {
     if (!this.#ready) throw new RangeError(`program ${this.label} was encoded before it was prepared`);
     return this.#ready;
   }
@@ -246,13 +249,13 @@ function texelsOf(tensor: Tensor): Texels {
   return tensor.texels;
 }
 
-function encodeTransfer(encoder: Commands, step: CopyStep | ClearStep): void {
-  const { target } = step;
+function encodeTransfer(encoder: Commands, step: TransferStep): void {
   if (step.type === 'clear') {
-    encoder.clearBuffer(step.target.buffer, step.target.offsetBytes, step.target.bytes);
+    const { buffer, offsetBytes, bytes } = step.target;
+    encoder.clearBuffer(buffer, offsetBytes, bytes);
     return;
   }
-  const { source } = step;
+  const { source, target } = step;
   if (target instanceof Texels) {
     target.encodeCopy(encoder, source.buffer, source.offsetBytes, source.bytes);
     return;

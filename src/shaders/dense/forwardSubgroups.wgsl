@@ -12,11 +12,7 @@ struct Params { inputs: u32, outputs: u32, rows4: u32, stride: u32, offset: u32 
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
-// The lane's share of a row of weights: `at` is where the row starts.
-fn weights(at: u32, o: vec2u) -> vec2f {
-  if (LANES == 8u) { return vec2f(theta[at + o.x], 0.0); }
-  return vec2f(theta[at + o.x], theta[at + o.y]);
-}
+fn weightAt(i: u32) -> f32 { return theta[i]; }
 
 @compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u) {

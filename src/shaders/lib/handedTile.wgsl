@@ -1,5 +1,6 @@
 // Sums of a lane over what it has loaded itself and weights that are handed round: 8 outputs of 4 rows, an output a column.
-// Shapes: a tile [8] of vec4f as two matrices, outputs 0 to 3 and 4 to 7; a lane's share of 8 weights is a number or two.
+// Needs lib/lanes8.wgsl or lib/lanes4.wgsl.
+// Shapes: the including file declares fn weightAt(i: u32) -> f32. A tile [8] of vec4f as two matrices, outputs 0 to 3 and 4 to 7; a lane's share of 8 weights is a number or two.
 // Source: docs/performance.md, dense layers.
 
 const TILE = 8u;
@@ -8,6 +9,12 @@ struct Tile { low: mat4x4f, high: mat4x4f }
 
 fn spread(v: vec4f) -> mat4x4f {
   return mat4x4f(vec4f(v.x), vec4f(v.y), vec4f(v.z), vec4f(v.w));
+}
+
+// The lane's share of 8 weights: `o` is where those of its outputs are, from `at` on.
+fn weights(at: u32, o: vec2u) -> vec2f {
+  if (LANES == 8u) { return vec2f(weightAt(at + o.x), 0.0); }
+  return vec2f(weightAt(at + o.x), weightAt(at + o.y));
 }
 
 // Adds the outer product of four rows' value and the 8 weights of which `w` is the lane's share.

@@ -1,8 +1,8 @@
 // A walk over the taps of a convolution that have something under them, channel by channel at each: where the image and the weights are
 // read. One loop of four taps a pass instead of three loops in each other, each of which would keep what is summed for itself.
 // Needs lib/handedTile.wgsl.
-// Shapes: the including file declares fn valueAt(i: u32) -> vec4f, four rows of the image, and fn weightAt(i: u32) -> f32. Places are the
-// indices they take; differences wrap around, so that a step may go back. o: where the weights of the lane's outputs are, from a place on.
+// Shapes: the including file declares fn valueAt(i: u32) -> vec4f, four rows of the image. Places are the indices that it and weightAt
+// take; differences wrap around, so that a step may go back. o: where the weights of the lane's outputs are, from a place on.
 // Source: the sums of conv2d/forward and conv2d/backwardInput.
 
 // What a step to the next channel adds; what one to the next tap of a line adds, and one to the next line, from the last channel's place.
@@ -17,12 +17,6 @@ fn next(walk: Walk, steps: Steps) -> Walk {
   let step = select(select(steps.channel, steps.tap, lastChannel), steps.line, lastTap);
   let tap = select(walk.tap, walk.tap + 1u, lastChannel);
   return Walk(walk.place + step, select(walk.channel + 1u, 0u, lastChannel), select(tap, 0u, lastTap));
-}
-
-// The lane's share of 8 weights.
-fn weights(at: u32, o: vec2u) -> vec2f {
-  if (LANES == 8u) { return vec2f(weightAt(at + o.x), 0.0); }
-  return vec2f(weightAt(at + o.x), weightAt(at + o.y));
 }
 
 // Adds the products of `count` places from `first` on.
