@@ -130,6 +130,7 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
       ...{ params: weights, constants: groups, written: { partials: 4 * 3 * 5 * 5 } },
     },
     { kernel: denseSubgroupKernels[lanes].forward, params: dense, written: { y: 12 } },
+    { kernel: denseSubgroupKernels[lanes].backwardInput, params: dense, written: { dx: 8 } },
     { kernel: denseSubgroupKernels[lanes].backwardWeights, params: dense, written: { gradient: 9 } },
     { kernel: conv.forward, params: ofConv, written: { y: 3 * 12 * 4 }, grid: [5, 1] as const },
     { kernel: conv.backwardInput, params: ofConv, written: { dx: 2 * 12 * 4 }, grid: [5, 1] as const },

@@ -9,7 +9,7 @@ import type { Program } from '../gpu/program.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
 import { type DenseSizes, denseParams as params } from './denseSizes.ts';
-import { denseSubgroupKernels, forwardGroups, weightsGroups } from './denseSubgroups.ts';
+import { denseSubgroupKernels, forwardGroups, inputGroups, weightsGroups } from './denseSubgroups.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
 import { lstmLanes, planLayerTexels } from './lstmVariants.ts';
 
@@ -67,9 +67,17 @@ export function planDenseInput(pool: TensorPool, x: Tensor, inputs: number): voi
   if (inputs >= LEAST_TEXEL_INPUTS) planLayerTexels(pool, x);
 }
 
-/** Lanes of the subgroup kernels, where `x` was planned for them. */
-function lanesFor(program: Program, x: Tensor): SubgroupLanes | undefined {
-  return x.texels && lstmLanes(program.context);
+/** Outputs from which on a copy of dy as texels is worth its while where dx is made. */
+const LEAST_TEXEL_OUTPUTS = 32;
+
+/** Gives the dy of a layer the texels that the subgroup kernel of its inputs' adjoint reads. */
+export function planDenseOutputAdjoint(pool: TensorPool, dy: Tensor, outputs: number): void {
+  if (outputs >= LEAST_TEXEL_OUTPUTS) planLayerTexels(pool, dy);
+}
+
+/** Lanes of the subgroup kernels, where what they read as texels was planned for them. */
+function lanesFor(program: Program, read: Tensor): SubgroupLanes | undefined {
+  return read.texels && lstmLanes(program.context);
 }
 
 /** y [B, outputs, rows] = W^T x + bias, x [B, inputs, rows]. */
@@ -93,11 +101,12 @@ export function recordDenseBackwardInput(
   tensors: { readonly theta: Tensor; readonly dy: Tensor; readonly dx: Tensor },
   sizes: DenseSizes,
 ): void {
+  const lanes = lanesFor(program, tensors.dy);
   const threads = Math.ceil(sizes.inputs / 4) * (sizes.rows / 4);
-  program.run(denseBackwardInputKernel, {
+  program.run(lanes ? denseSubgroupKernels[lanes].backwardInput : denseBackwardInputKernel, {
     tensors,
     params: paramsOf(sizes),
-    workgroups: [groupsOf64(threads), sizes.tasks],
+    workgroups: lanes ? inputGroups(sizes, lanes) : [groupsOf64(threads), sizes.tasks],
   });
 }
 

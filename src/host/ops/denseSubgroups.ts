@@ -1,9 +1,11 @@
+import backwardInputCode from '../../shaders/dense/backwardInputSubgroups.wgsl?raw';
 import backwardWeightsCode from '../../shaders/dense/backwardWeightsSubgroups.wgsl?raw';
 import forwardCode from '../../shaders/dense/forwardSubgroups.wgsl?raw';
 import handedRowsCode from '../../shaders/lib/handedRows.wgsl?raw';
 import handedTileCode from '../../shaders/lib/handedTile.wgsl?raw';
 import lanes4Code from '../../shaders/lib/lanes4.wgsl?raw';
 import lanes8Code from '../../shaders/lib/lanes8.wgsl?raw';
+import rowWalkCode from '../../shaders/lib/rowWalk.wgsl?raw';
 import texelsCode from '../../shaders/lib/texels.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Dispatch } from '../gpu/program.ts';
@@ -11,11 +13,11 @@ import { type DenseSizes, denseParams as params } from './denseSizes.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
 
 /*
- * The dense layer's kernels for subgroups of 4 or 8 lanes: the same results from fewer loads (docs/performance.md), of an x that is
- * read as texels. Tensors and params are those of the plain kernels.
+ * The dense layer's kernels for subgroups of 4 or 8 lanes: the same results from fewer loads (docs/performance.md), of an x, or
+ * on the way to the inputs a dy, that is read as texels. Tensors and params are those of the plain kernels.
  */
 
-/** Outputs of a subgroup. */
+/** Outputs, or inputs on the way back to them, of a subgroup. */
 const TILE = 8;
 
 /** Inputs of a lane of the weights' kernel. */
@@ -32,6 +34,14 @@ const forward: Kernel = {
   params,
 };
 
+const backwardInput: Kernel = {
+  name: 'dense/backwardInputSubgroups',
+  code: backwardInputCode,
+  enables: ['subgroups'],
+  tensors: { theta: 'read', dy: 'texels', dx: 'readWrite' },
+  params,
+};
+
 const backwardWeights: Kernel = {
   name: 'dense/backwardWeightsSubgroups',
   code: backwardWeightsCode,
@@ -42,8 +52,10 @@ const backwardWeights: Kernel = {
 
 function kernelsFor(lanesCode: string) {
   const libraries = [texelsCode, lanesCode, handedRowsCode];
+  const walking = [...libraries, handedTileCode, rowWalkCode];
   return {
-    forward: { ...forward, libraries: [...libraries, handedTileCode] },
+    forward: { ...forward, libraries: walking },
+    backwardInput: { ...backwardInput, libraries: walking },
     backwardWeights: { ...backwardWeights, libraries },
   };
 }
@@ -56,6 +68,15 @@ export function forwardGroups(
   lanes: SubgroupLanes,
 ): Dispatch['workgroups'] {
   const subgroups = Math.ceil(outputs / TILE) * Math.ceil(rows / (4 * lanes));
+  return [Math.ceil((subgroups * lanes) / THREADS), tasks];
+}
+
+/** Workgroups of the inputs' kernel: a lane makes 8 inputs of 4 rows. */
+export function inputGroups(
+  { inputs, rows, tasks }: DenseSizes,
+  lanes: SubgroupLanes,
+): Dispatch['workgroups'] {
+  const subgroups = Math.ceil(inputs / TILE) * Math.ceil(rows / (4 * lanes));
   return [Math.ceil((subgroups * lanes) / THREADS), tasks];
 }
 

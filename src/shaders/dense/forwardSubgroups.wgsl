@@ -12,6 +12,8 @@ struct Params { inputs: u32, outputs: u32, rows4: u32, stride: u32, offset: u32 
 @group(0) @binding(2) var<storage, read_write> y: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
+fn valueAt(i: u32) -> vec4f { return textureLoad(x, texel(i)); }
+
 fn weightAt(i: u32) -> f32 { return theta[i]; }
 
 @compute @workgroup_size(16)
@@ -27,21 +29,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   let base = id.y * params.stride + params.offset;
   let input = id.y * params.inputs * params.rows4 + row;
   let bias = weights(base + params.inputs * params.outputs, o);
-  var sum = Tile(spread(lowerOf(bias)), spread(upperOf(bias)));
-  // Four inputs a pass: what is carried from pass to pass costs a load and a store on lavapipe.
-  let passes = params.inputs / 4u;
-  for (var turn = 0u; turn < passes; turn++) {
-    let i = 4u * turn;
-    let at = base + i * params.outputs;
-    let start = input + i * params.rows4;
-    sum = add(sum, textureLoad(x, texel(start)), weights(at, o));
-    sum = add(sum, textureLoad(x, texel(start + params.rows4)), weights(at + params.outputs, o));
-    sum = add(sum, textureLoad(x, texel(start + 2u * params.rows4)), weights(at + 2u * params.outputs, o));
-    sum = add(sum, textureLoad(x, texel(start + 3u * params.rows4)), weights(at + 3u * params.outputs, o));
-  }
-  for (var i = 4u * passes; i < params.inputs; i++) {
-    sum = add(sum, textureLoad(x, texel(input + i * params.rows4)), weights(base + i * params.outputs, o));
-  }
+  let start = Tile(spread(lowerOf(bias)), spread(upperOf(bias)));
+  let sum = rowSums(start, vec2u(input, base), vec2u(params.rows4, params.outputs), params.inputs, o);
   if (place >= params.rows4 || first >= params.outputs) { return; }
   let to = (id.y * params.outputs + first) * params.rows4 + row;
   // One place that stores: eight take long to compile on lavapipe.

@@ -1,5 +1,6 @@
 import {
   planDenseInput,
+  planDenseOutputAdjoint,
   recordDenseBackwardInput,
   recordDenseBackwardWeights,
   recordDenseForward,
@@ -28,7 +29,10 @@ export function denseLayer(input: Shape, outputs: number, initial: InitialValues
         recordUniform(program, keys, theta, { ...span, low: -bound, high: bound });
       }
     },
-    planReads: (pool, { x }) => planDenseInput(pool, x, inputs),
+    planReads(pool, { x, dy }, wantsInputAdjoint) {
+      planDenseInput(pool, x, inputs);
+      if (wantsInputAdjoint) planDenseOutputAdjoint(pool, dy, outputs);
+    },
     bind(_pool, { tasks, rows }, place) {
       const sizes = { tasks, rows, inputs, outputs, ...place };
       return {
