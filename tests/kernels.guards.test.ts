@@ -11,6 +11,7 @@ import {
   coordinateOutputBackwardKernel,
   coordinateOutputBackwardWeightsKernel,
   coordinateOutputForwardKernel,
+  coordinateOutputForwardTexelsKernel,
 } from '../src/host/ops/coordinateOutput.ts';
 import {
   denseBackwardInputKernel,
@@ -48,7 +49,12 @@ import { reducePartialsKernel, reduceRowsKernel } from '../src/host/ops/reduce.t
 import { softmaxCrossEntropyForwardKernel } from '../src/host/ops/softmaxCrossEntropy.ts';
 import { squaredErrorForwardKernel, squaredErrorRBackwardKernel } from '../src/host/ops/squaredError.ts';
 import { summaryHistogramKernel, summaryMomentsKernel } from '../src/host/ops/summary.ts';
-import { tanhOutputBackwardKernel, tanhOutputForwardKernel } from '../src/host/ops/tanhOutput.ts';
+import {
+  tanhOutputBackwardKernel,
+  tanhOutputBackwardTexelsKernel,
+  tanhOutputForwardKernel,
+  tanhOutputForwardTexelsKernel,
+} from '../src/host/ops/tanhOutput.ts';
 import { taskRowsAddSlotKernel, taskRowsPartKernel } from '../src/host/ops/taskRows.ts';
 import { updateProductsKernel } from '../src/host/ops/updates.ts';
 import { axpyKernel } from '../src/host/ops/vector.ts';
@@ -156,12 +162,23 @@ const cases: readonly Case[] = [
     params: { count: 5, first: 5, beta1: 0.9, beta2: 0.9, epsilon: 1 },
     written: { phi: 20, m: 20, v: 20 },
   },
-  {
-    kernel: coordinateOutputForwardKernel,
+  ...[
+    coordinateOutputForwardKernel,
+    coordinateOutputForwardTexelsKernel,
+    tanhOutputForwardKernel,
+    tanhOutputForwardTexelsKernel,
+  ].map((kernel) => ({
+    kernel,
     params: { mp4: 2, hidden: 3, scale: 1 },
     written: { next: 8 },
     constants: { HIDDEN: 3 },
-  },
+  })),
+  ...[tanhOutputBackwardKernel, tanhOutputBackwardTexelsKernel].map((kernel) => ({
+    kernel,
+    params: { mp4: 2, hidden: 3, scale: 1 },
+    written: { dout: 8 },
+    constants: { HIDDEN: 3 },
+  })),
   {
     kernel: coordinateOutputBackwardKernel,
     params: { mp4: 2, scale: 1 },
@@ -198,18 +215,6 @@ const cases: readonly Case[] = [
     params: { mp4: 2, chunks: 5, accumulate: 0 },
     written: { partials: 60 },
     grid: [3, 1],
-  },
-  {
-    kernel: tanhOutputForwardKernel,
-    params: { mp4: 2, scale: 1 },
-    written: { next: 8 },
-    constants: { HIDDEN: 3 },
-  },
-  {
-    kernel: tanhOutputBackwardKernel,
-    params: { mp4: 2, scale: 1 },
-    written: { dout: 8 },
-    constants: { HIDDEN: 3 },
   },
   {
     kernel: randomScalingDrawKernel,

@@ -11,13 +11,15 @@ import { at } from '../src/reference/scalar.ts';
 import { Tape } from '../src/reference/tape.ts';
 import { expectClose, inner, magnitudes, randomValues } from './support/compare.ts';
 import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
+import { LSTM_KERNELS, lstmDevices } from './support/lstmDevices.ts';
 import { sumOf } from './support/tolerances.ts';
 
 const gpu = gpuForThisFile();
+const deviceOf = lstmDevices();
 
 type Numbers = Float32Array | Float64Array;
 
-describe('coordinateOutput', () => {
+describe.each(LSTM_KERNELS)('coordinateOutput, %s', (kernels) => {
   /** Threads: 1, 63, 64, 65 and a prime, four coordinates each; the bias in every place of its vec4f. */
   const shapes = [
     { hidden: 1, coordinates: 4, chunks: 1 },
@@ -74,11 +76,11 @@ describe('coordinateOutput', () => {
     };
   }
 
-  it.each(shapes)('$hidden units, $coordinates coordinates, $chunks chunks', async (shape) => {
+  it.for(shapes)('$hidden units, $coordinates coordinates, $chunks chunks', async (shape, test) => {
     const { hidden, coordinates: M, chunks, scale } = shape;
     const data = dataOf(shape);
     const sizes = { hidden, mp4: M / 4, scale };
-    const read = await runKernels(gpu(), data, (program, tensors) => {
+    const read = await runKernels(deviceOf(kernels, test), data, (program, tensors) => {
       const { weights, h, theta, next, dnext, dh, partials } = tensors;
       recordCoordinateOutput(program, { weights, h, theta, next }, sizes);
       recordCoordinateOutputBackward(program, { weights, dnext, dh }, sizes);
@@ -113,12 +115,12 @@ describe('coordinateOutput', () => {
     expectClose([inner(dnext, steps)], [right], sumOf(M + hidden + 3, size), '<dnext, next>');
   });
 
-  it('NaN in a coordinate stays in that coordinate', async () => {
+  it('NaN in a coordinate stays in that coordinate', async (test) => {
     const shape = { hidden: 2, coordinates: 8, chunks: 1, scale: 1 };
     const data = dataOf(shape);
     data.h[8 + 3] = Number.NaN;
     data.theta[6] = Number.NaN;
-    const { next } = await runKernels(gpu(), data, (program, { weights, h, theta, next }) =>
+    const { next } = await runKernels(deviceOf(kernels, test), data, (program, { weights, h, theta, next }) =>
       recordCoordinateOutput(program, { weights, h, theta, next }, { hidden: 2, mp4: 2, scale: 1 }),
     );
     expect(Array.from(next, (value, n) => (Number.isNaN(value) ? n : -1)).filter((n) => n >= 0)).toEqual([

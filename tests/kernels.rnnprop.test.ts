@@ -12,9 +12,11 @@ import { at } from '../src/reference/scalar.ts';
 import { Tape, type Variable } from '../src/reference/tape.ts';
 import { expectClose, randomValues } from './support/compare.ts';
 import { gpuForThisFile, runKernels, unwritten } from './support/gpu.ts';
+import { LSTM_KERNELS, lstmDevices } from './support/lstmDevices.ts';
 import { ELU_LAYER, EPSILON, movingAllowed, SMALLEST_NORMAL, sumOf, TANH } from './support/tolerances.ts';
 
 const gpu = gpuForThisFile();
+const deviceOf = lstmDevices();
 
 /** Threads: one, around one workgroup of 64, and a prime. A thread takes four coordinates. */
 const THREADS = [1, 63, 64, 65, 131] as const;
@@ -222,20 +224,20 @@ describe('eluLayer', () => {
   });
 });
 
-describe('tanhOutput', () => {
+describe.each(LSTM_KERNELS)('tanhOutput, %s', (kernels) => {
   const shapes = THREADS.map((threads, i) => ({
     coordinates: 4 * threads,
     hidden: [1, 3, 20, 7, 4][i] ?? 1,
   }));
   const scale = Math.fround(0.3);
 
-  it.each(shapes)('$hidden units, $coordinates coordinates', async ({ coordinates: M, hidden }) => {
+  it.for(shapes)('$hidden units, $coordinates coordinates', async ({ coordinates: M, hidden }, test) => {
     const weights = new Float32Array(4 * (Math.floor(hidden / 4) + 1)).fill(Number.NaN);
     weights.set(randomValues(hidden + 1, 41));
     const [h, theta, dnext] = [randomValues(hidden * M, 42), randomValues(M, 43), randomValues(M, 44)];
     const data = { weights, h, theta, dnext, next: unwritten(M), dout: unwritten(M) };
     const layer = { hidden, mp4: M / 4, scale };
-    const read = await runKernels(gpu(), data, (program, tensors) => {
+    const read = await runKernels(deviceOf(kernels, test), data, (program, tensors) => {
       const { weights, h, theta, next, dnext, dout } = tensors;
       recordTanhOutput(program, { weights, h, theta, next }, layer);
       recordTanhOutputBackward(program, { weights, h, dnext, dout }, layer);
@@ -259,12 +261,12 @@ describe('tanhOutput', () => {
     expectClose(read.dout, dout, { absolute: absolute + SMALLEST_NORMAL }, 'dout');
   });
 
-  it('has its limits far from 0, a slope there that is not lost in rounding, and keeps NaN', async () => {
+  it('has its limits far from 0, a slope there that is not lost in rounding, and keeps NaN', async (test) => {
     const weights = Float32Array.of(1, 0, 0, 0);
     const h = Float32Array.of(1e30, -1e30, 12, Number.NaN);
     const data = { weights, h, theta: new Float32Array(4), dnext: new Float32Array(4).fill(1) };
     const read = await runKernels(
-      gpu(),
+      deviceOf(kernels, test),
       { ...data, next: unwritten(4), dout: unwritten(4) },
       (program, tensors) => {
         const layer = { hidden: 1, mp4: 1, scale: 1 };

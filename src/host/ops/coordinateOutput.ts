@@ -1,15 +1,28 @@
 import backwardCode from '../../shaders/coordinateOutput/backward.wgsl?raw';
 import backwardWeightsCode from '../../shaders/coordinateOutput/backwardWeights.wgsl?raw';
 import forwardCode from '../../shaders/coordinateOutput/forward.wgsl?raw';
+import forwardTexelsCode from '../../shaders/coordinateOutput/forwardTexels.wgsl?raw';
+import readoutCode from '../../shaders/lib/readout.wgsl?raw';
+import texelsCode from '../../shaders/lib/texels.wgsl?raw';
 import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
+import { lstmLanes } from './lstmVariants.ts';
 
 export const coordinateOutputForwardKernel: Kernel = {
   name: 'coordinateOutput/forward',
   code: forwardCode,
+  libraries: [readoutCode],
   tensors: { weights: 'uniform', h: 'read', theta: 'read', next: 'readWrite' },
+  params: { mp4: 'u32', hidden: 'u32', scale: 'f32' },
+};
+
+export const coordinateOutputForwardTexelsKernel: Kernel = {
+  name: 'coordinateOutput/forwardTexels',
+  code: forwardTexelsCode,
+  libraries: [texelsCode, readoutCode],
+  tensors: { weights: 'uniform', h: 'texels', theta: 'read', next: 'readWrite' },
   params: { mp4: 'u32', hidden: 'u32', scale: 'f32' },
 };
 
@@ -38,13 +51,21 @@ export function outputWeights(hidden: number): number {
   return 4 * (Math.floor(hidden / 4) + 1);
 }
 
+/** Whether h is read as texels: where it has them, for the LSTM reads them too. */
+export function readsTexels(program: Program, h: Tensor): boolean {
+  return h.texels !== undefined && lstmLanes(program.context) !== undefined;
+}
+
 /** next [M] = theta + scale * (w . h + bias); h [hidden, M]. */
 export function recordCoordinateOutput(
   program: Program,
   tensors: { readonly weights: Tensor; readonly h: Tensor; readonly theta: Tensor; readonly next: Tensor },
   { hidden, mp4, scale }: OutputSizes,
 ): void {
-  program.run(coordinateOutputForwardKernel, {
+  const kernel = readsTexels(program, tensors.h)
+    ? coordinateOutputForwardTexelsKernel
+    : coordinateOutputForwardKernel;
+  program.run(kernel, {
     tensors,
     params: { mp4, hidden, scale },
     constants: { HIDDEN: hidden },

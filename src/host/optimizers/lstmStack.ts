@@ -110,8 +110,8 @@ export function bindStack(
     c: ring(`${name} c`, hidden),
   }));
   if (layers.length > 0) planLstmTexels(pool, inputs, 1);
-  // A layer's h is read as what its next step starts from and, one slot further, as the input of the layer above or, on the way
-  // back, as what was read out.
+  // A layer's h is read as what its next step starts from and, one slot further, as the input of the layer above or as what is read
+  // out, on the way back by the same kernel.
   for (const [layer, { h }] of states.entries()) {
     planLstmTexels(pool, h, training || layer < layers.length - 1 ? 2 : 1);
   }

@@ -12,17 +12,10 @@ struct Params { mp4: u32, hidden: u32, scale: f32 }
 @group(0) @binding(3) var<storage, read_write> next: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
+fn unitAt(i: u32) -> vec4f { return h[i]; }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.mp4) { return; }
-  var output = vec4f(weights[HIDDEN / 4u][HIDDEN % 4u]);
-  for (var j = 0u; j < params.hidden; j += 4u) {
-    let w = weights[j / 4u];
-    let at = j * params.mp4 + id.x;
-    output += w.x * h[at];
-    if (j + 1u < params.hidden) { output += w.y * h[at + params.mp4]; }
-    if (j + 2u < params.hidden) { output += w.z * h[at + 2u * params.mp4]; }
-    if (j + 3u < params.hidden) { output += w.w * h[at + 3u * params.mp4]; }
-  }
-  next[id.x] = theta[id.x] + params.scale * output;
+  next[id.x] = theta[id.x] + params.scale * readout(id.x);
 }

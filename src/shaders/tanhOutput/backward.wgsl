@@ -4,7 +4,7 @@
 // Writes: dout =
 // Grid: x over mp4 in workgroups of 64.
 
-struct Params { mp4: u32, scale: f32 }
+struct Params { mp4: u32, hidden: u32, scale: f32 }
 
 @group(0) @binding(0) var<uniform> weights: array<vec4f, HIDDEN / 4 + 1>;
 @group(0) @binding(1) var<storage, read> h: array<vec4f>;
@@ -12,15 +12,10 @@ struct Params { mp4: u32, scale: f32 }
 @group(0) @binding(3) var<storage, read_write> dout: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
+fn unitAt(i: u32) -> vec4f { return h[i]; }
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.mp4) { return; }
-  var output = vec4f(weights[HIDDEN / 4u][HIDDEN % 4u]);
-  for (var j = 0u; j < HIDDEN; j++) {
-    output += weights[j / 4u][j % 4u] * h[j * params.mp4 + id.x];
-  }
-  // 1 - tanh^2 as 4 e / (1 + e)^2 with e = exp(-2 |out|): no digits lost where tanh is near 1.
-  let e = exp(-2.0 * abs(output));
-  let r = 1.0 / (1.0 + e);
-  dout[id.x] = -params.scale * 4.0 * e * r * r * dnext[id.x];
+  dout[id.x] = scaledSlope(-params.scale, readout(id.x)) * dnext[id.x];
 }
