@@ -146,7 +146,7 @@ const cases: readonly Case[] = [
     written: { target_: 5 },
   },
   { kernel: reducePartialsKernel, params: { count: 5, chunks: 2 }, written: { target_: 20 } },
-  { kernel: updateProductsKernel, params: { parameters: 7, chunks: 5 }, written: { partials: 20 } },
+  { kernel: updateProductsKernel, params: { tasks: 1, parameters: 7, chunks: 5 }, written: { partials: 20 } },
   { kernel: HAND_DESIGNED_KERNELS.sgd, params: hand, written: { next: 5 } },
   { kernel: HAND_DESIGNED_KERNELS.momentum, params: hand, written: { next: 5, m: 5 } },
   { kernel: HAND_DESIGNED_KERNELS.nesterov, params: hand, written: { next: 5, m: 5 } },
@@ -188,7 +188,7 @@ const cases: readonly Case[] = [
   },
   {
     kernel: coordinateOutputBackwardWeightsKernel,
-    params: { mp4: 2, chunks: 5, accumulate: 0, scale: 1 },
+    params: { mp4: 2, chunks: 5, stride: 1, accumulate: 0, scale: 1 },
     written: { partials: 20 },
     constants: { HIDDEN: 3 },
   },
@@ -212,7 +212,7 @@ const cases: readonly Case[] = [
   { kernel: eluLayerBackwardKernel, params: { mp4: 2 }, written: { du: 16 }, constants: { HIDDEN: 3 } },
   {
     kernel: eluLayerBackwardWeightsKernel,
-    params: { mp4: 2, chunks: 5, accumulate: 0 },
+    params: { mp4: 2, chunks: 5, stride: 3, accumulate: 0 },
     written: { partials: 60 },
     grid: [3, 1],
   },
@@ -268,7 +268,7 @@ const cases: readonly Case[] = [
   },
   {
     kernel: lstmBackwardWeightsKernel,
-    params: { mp4: 2, chunks: 5, accumulate: 0, hidden: 3, size: 4, rows: 3, first: 0, outputs: 4 },
+    params: { mp4: 2, chunks: 5, stride: 12, accumulate: 0, hidden: 3, size: 4, rows: 3, first: 0, outputs: 4 },
     written: { partials: 4 * 3 * 4 * 5 },
     grid: [2, 1],
   },

@@ -33,7 +33,7 @@ function readoutGradient({ hidden, coordinates: M }: Shape, h: Numbers, dOut: Nu
 }
 
 describe.each(LSTM_KERNELS)('what is read out of h, %s', (kernels) => {
-  /** Rows of [h, 1]: in one eight, two, three and four, the bias in one of its own; and a layer too large for lanes. */
+  /** Rows of [h, 1]: in one eight, two, three and four, the bias in one of its own; chunks that take turns; and a layer too large for lanes. */
   const shapes: Shape[] = [
     { inputs: 12, hidden: 3, coordinates: 8, chunks: 1 },
     { inputs: 7, hidden: 8, coordinates: 8 * 11, chunks: 3 },
@@ -48,7 +48,10 @@ describe.each(LSTM_KERNELS)('what is read out of h, %s', (kernels) => {
       const gpu = deviceOf(kernels, test);
       const { inputs, hidden, coordinates: M, chunks } = shape;
       const weightCount = 4 * hidden * lstmRow(shape);
-      const [rows, outputs] = [weightCount * chunks, outputWeights(hidden)];
+      const outputs = outputWeights(hidden);
+      // The readout's sums after the layer's, from a multiple of 64 on.
+      const first = 64 * Math.ceil(weightCount / 64);
+      const stride = (first + outputs) / 4;
       const window = lstmWindow(shape);
       const data = {
         weights: randomValues(weightCount, 1, -0.3, 0.3),
@@ -62,19 +65,22 @@ describe.each(LSTM_KERNELS)('what is read out of h, %s', (kernels) => {
         dc: randomValues(hidden * M, 9),
         dGates: unwritten(4 * hidden * M),
         dx: unwritten(inputs * M),
-        partials: unwritten(rows + outputs * chunks),
-        dReadout: unwritten(outputs),
+        partials: unwritten(4 * stride * chunks),
+        sums: unwritten(4 * stride),
         dhStep: unwritten(hidden * M),
         dcStep: unwritten(hidden * M),
+        dhApart: unwritten(hidden * M),
+        dcApart: unwritten(hidden * M),
         dGatesApart: unwritten(4 * hidden * M),
         dxApart: unwritten(inputs * M),
-        partialsApart: unwritten(rows),
+        partialsApart: unwritten(4 * stride * chunks),
+        sumsApart: unwritten(4 * stride),
       };
       const read = await runKernels(gpu, data, (program, tensors) => {
         const { weights, x, hPrev, cPrev, h, dOut, dhStep, dcStep, dh, dc, partials } = tensors;
         const sizes = { inputs, hidden, mp4: M / 4, window };
         const states = { weights, x, hPrev, cPrev };
-        const own = partials.view('partials of the readout', rows, [outputs * chunks]);
+        const own = partials.view('partials of the readout', first, [4 * stride * chunks - first]);
         const readout = { weights: tensors.readout, h, dOut, scale: SCALE, partials: own };
         for (const accumulate of [false, true]) {
           // They change in place: the same ones each time.
@@ -82,33 +88,40 @@ describe.each(LSTM_KERNELS)('what is read out of h, %s', (kernels) => {
           program.copy(dc, dcStep);
           const { dGates, dx } = tensors;
           const step = { ...states, dh: dhStep, dc: dcStep, dGates, dx, partials };
-          const numbers = { chunks, accumulate, x: 'set', hPrev: true } as const;
+          const numbers = { chunks, stride, accumulate, x: 'set', hPrev: true } as const;
           recordLstmBackward(program, step, sizes, numbers, readout);
         }
-        recordReducePartials(program, { partials: own, target: tensors.dReadout }, chunks);
+        recordReducePartials(program, { partials, target: tensors.sums }, chunks);
 
         const ofOutput = { weights: tensors.readout, dnext: dOut, dh };
         recordCoordinateOutputBackward(program, ofOutput, { hidden, mp4: M / 4, scale: SCALE });
-        const apart = {
-          dh,
-          dc,
-          dGates: tensors.dGatesApart,
-          dx: tensors.dxApart,
-          partials: tensors.partialsApart,
-        };
-        const numbers = { chunks, accumulate: false, x: 'set', hPrev: true } as const;
-        recordLstmBackward(program, { ...states, ...apart }, sizes, numbers);
+        const { dhApart, dcApart, dGatesApart, dxApart, partialsApart } = tensors;
+        for (const accumulate of [false, true]) {
+          program.copy(dh, dhApart);
+          program.copy(dc, dcApart);
+          const apart = {
+            dh: dhApart,
+            dc: dcApart,
+            dGates: dGatesApart,
+            dx: dxApart,
+            partials: partialsApart,
+          };
+          const numbers = { chunks, stride, accumulate, x: 'set', hPrev: true } as const;
+          recordLstmBackward(program, { ...states, ...apart }, sizes, numbers);
+        }
+        recordReducePartials(program, { partials: partialsApart, target: tensors.sumsApart }, chunks);
       });
-      expect(read.dhStep).toEqual(read.dh);
-      expect(read.dcStep).toEqual(read.dc);
+      expect(read.dhStep).toEqual(read.dhApart);
+      expect(read.dcStep).toEqual(read.dcApart);
       expect(read.dGates).toEqual(read.dGatesApart);
       expect(read.dx).toEqual(read.dxApart);
-      expect(read.partials.subarray(0, rows)).toEqual(read.partialsApart.map((value) => 2 * value));
+      const ofLayer = (sums: Float32Array) => sums.subarray(0, weightCount);
+      expect(ofLayer(read.sums)).toEqual(ofLayer(read.sumsApart));
       const expected = readoutGradient(shape, data.h, data.dOut).map((value) => 2 * value);
       const size = readoutGradient(shape, magnitudes(data.h), magnitudes(data.dOut)).map(
         (value) => 2 * value,
       );
-      expectClose(read.dReadout, expected, sumOf(M + 2, size), 'gradient of the readout');
+      expectClose(read.sums.subarray(first), expected, sumOf(M + 2, size), 'gradient of the readout');
     },
   );
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { GpuContext } from '../src/host/gpu/context.ts';
 import type { Kernel } from '../src/host/gpu/kernel.ts';
-import { TensorPool } from '../src/host/gpu/tensor.ts';
+import { Tensor, TensorPool } from '../src/host/gpu/tensor.ts';
 import { TEXEL_ROW } from '../src/host/gpu/texels.ts';
 import {
   conv2dBackwardWeightsSubgroupsKernel,
@@ -9,10 +9,14 @@ import {
 } from '../src/host/ops/conv2dSubgroups.ts';
 import { denseSubgroupKernels } from '../src/host/ops/denseSubgroups.ts';
 import {
+  backwardDispatches,
+  chunksOfSteps,
+  chunksOfSums,
   inputsWorkgroups,
   lstmSubgroupKernels,
+  mostCoordinates,
   SUBGROUP_LANES,
-  subgroupChunks,
+  storesGates,
   unitWalk,
 } from '../src/host/ops/lstmSubgroups.ts';
 import { type LstmChoice, lstmLanes, lstmVariant, planLayerTexels } from '../src/host/ops/lstmVariants.ts';
@@ -92,9 +96,9 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
   });
 
   const walk = unitWalk({ inputs: 1, hidden: 3, mp4: 2 }, lanes);
-  const backward = { mp4: 2, length: 2, chunks: 2, rows: 4, readoutRow: 3 * 5, units: 3 };
+  const backward = { mp4: 2, length: 2, chunks: 2, stride: 16, rows: 4, readoutRow: 3 * 5, units: 3 };
   const inputs = { mp4: 2, size: 5, firstUnit: 0, units: 3, first: 1, rows: 3, accumulate: 0 };
-  const weights = { mp4: 2, chunks: 5, length: 1, accumulate: 0, inputs: 1, hidden: 3 };
+  const weights = { mp4: 2, chunks: 5, stride: 15, length: 1, accumulate: 0, inputs: 1, hidden: 3 };
   const groups = { X_GROUPS: 1, H_GROUPS: 1 };
   const WEIGHTS = { WEIGHTS: 900 };
   const kernels = lstmSubgroupKernels[lanes];
@@ -115,9 +119,15 @@ fn main(@builtin(local_invocation_index) i: u32, @builtin(subgroup_invocation_id
     { kernel: kernels.forward, ...walk, written: { h: 24, c: 24 } },
     {
       kernel: kernels.backward,
-      params: { ...backward, accumulate: 0, first: 0, addToX: 0, scale: 1 },
-      constants: { INPUTS: 1, HIDDEN: 3, READOUT: 1 },
-      written: { dc: 24, dh: 24, dGates: 96, dx: 8, partials: 4 * (3 * 5 + 1) * 2 },
+      params: { ...backward, firstChunk: 0, accumulate: 0, first: 0, addToX: 0, scale: 1 },
+      constants: { INPUTS: 1, HIDDEN: 3, READOUT: 1, LENGTH: 2 },
+      written: {
+        ...(storesGates(lanes) && { dGates: 96 }),
+        dc: 24,
+        dh: 24,
+        dx: 8,
+        partials: 4 * (3 * 5 + 1) * 2,
+      },
     },
     {
       kernel: kernels.backwardInputs,
@@ -162,7 +172,32 @@ describe('the work of the subgroup kernels', () => {
     expect(unitWalk({ ...layer, mp4: 3978 }, 8)).toMatchObject({ params: { length: 126 }, workgroups: [20] });
     expect(unitWalk({ ...layer, mp4: 34 }, 4)).toMatchObject({ params: { length: 4 }, workgroups: [3] });
     expect(inputsWorkgroups(65, 21)).toEqual([2, 2]);
-    const chunks = [2, 34, 320, 3978].map((mp4) => subgroupChunks(mp4));
-    expect(chunks).toEqual([1, 1, 8, 32]);
+    expect([2, 34, 320, 3978].map((mp4) => chunksOfSums(mp4))).toEqual([1, 1, 8, 32]);
+  });
+
+  it('a step back is taken in chunks whose gates fit a workgroup, in turns where there are more of them than sums', () => {
+    expect([1, 7, 20, 24].map((hidden) => mostCoordinates(hidden, 32_768))).toEqual([128, 72, 24, 20]);
+    expect([20, 24].map((hidden) => mostCoordinates(hidden, 16_384))).toEqual([12, 10]);
+    expect([2, 24, 26, 3978, 8000].map((mp4) => chunksOfSteps(mp4, 24))).toEqual([1, 1, 2, 166, 256]);
+    const tensor = new Tensor('any', [4], 'f32');
+    const tensors = {
+      weights: tensor,
+      x: tensor,
+      hPrev: tensor,
+      cPrev: tensor,
+      dh: tensor,
+      dc: tensor,
+      dGates: tensor,
+    };
+    const numbers = { chunks: 256, stride: 9, accumulate: false, x: 'none', hPrev: true } as const;
+    const all = { ...tensors, partials: tensor, dx: tensor };
+    const turns = backwardDispatches(all, { inputs: 2, hidden: 20, mp4: 8000 }, numbers, 24);
+    expect(turns.map(({ workgroups }) => workgroups)).toEqual([[256], [78]]);
+    expect(
+      turns.map(({ params }) => [params?.['firstChunk'], params?.['accumulate'], params?.['length']]),
+    ).toEqual([
+      [0, 0, 24],
+      [256, 1, 24],
+    ]);
   });
 });

@@ -88,7 +88,9 @@ describe.each(LSTM_KERNELS)('coordinateOutput, %s', (kernels) => {
         [tensors.dWeights, false],
         [tensors.twice, true],
       ] as const) {
-        recordCoordinateOutputBackwardWeights(program, { h, dnext, partials }, sizes, { chunks, accumulate });
+        recordCoordinateOutputBackwardWeights(program, { h, dnext, partials }, sizes, {
+          ...{ chunks, stride: outputWeights(hidden) / 4, accumulate },
+        });
         recordReducePartials(program, { partials, target }, chunks);
       }
     });
@@ -183,7 +185,7 @@ describe('reduce', () => {
       const [index, component] = [Math.floor(i / 4), i % 4];
       let sum = 0;
       for (let c = 0; c < chunks; c++)
-        sum = Math.fround(sum + at(partials, (index * chunks + c) * 4 + component));
+        sum = Math.fround(sum + at(partials, (c * count + index) * 4 + component));
       return sum;
     });
     expect(target).toEqual(expected);

@@ -175,7 +175,7 @@ describe('eluLayer', () => {
         [tensors.twice, true],
       ] as const) {
         const sums = { u: tensors.u, x, dx: tensors.dx, partials };
-        recordEluLayerBackwardWeights(program, sums, layer, { chunks, accumulate });
+        recordEluLayerBackwardWeights(program, sums, layer, { chunks, stride: hidden, accumulate });
         recordReducePartials(program, { partials, target }, chunks);
       }
     });

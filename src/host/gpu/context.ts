@@ -145,7 +145,7 @@ export class GpuContext {
 }
 
 /**
- * Asks `gpu` for an adapter and opens a device with the adapter's own buffer limits and, where it has them,
+ * Asks `gpu` for an adapter and opens a device with the adapter's own limits of buffers and of a workgroup's memory and, where it has them,
  * timestamp queries and subgroups.
  * @throws NoAdapterError when no adapter answers.
  */
@@ -162,11 +162,11 @@ export async function openContext(gpu: GPU, options: ContextOptions = {}): Promi
     );
   }
   const features = (['timestamp-query', 'subgroups'] as const).filter((name) => adapter.features.has(name));
-  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize } = adapter.limits;
   const device = await wait(
     adapter.requestDevice({
       requiredFeatures: features,
-      requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+      requiredLimits: { maxBufferSize, maxStorageBufferBindingSize, maxComputeWorkgroupStorageSize },
     }),
   );
   const reads = gpu.wgslLanguageFeatures.has('readonly_and_readwrite_storage_textures');

@@ -9,6 +9,7 @@ import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
 import { lstmLanes } from './lstmVariants.ts';
+import { type Sums, sumParams } from './reduce.ts';
 
 export const coordinateOutputForwardKernel: Kernel = {
   name: 'coordinateOutput/forward',
@@ -37,7 +38,7 @@ export const coordinateOutputBackwardWeightsKernel: Kernel = {
   name: 'coordinateOutput/backwardWeights',
   code: backwardWeightsCode,
   tensors: { h: 'read', dnext: 'read', partials: 'readWrite' },
-  params: { mp4: 'u32', chunks: 'u32', accumulate: 'u32', scale: 'f32' },
+  params: { mp4: 'u32', chunks: 'u32', stride: 'u32', accumulate: 'u32', scale: 'f32' },
 };
 
 export interface OutputSizes {
@@ -88,16 +89,16 @@ export function recordCoordinateOutputBackward(
   });
 }
 
-/** partials [outputWeights / 4, chunks] vec4f = or += the chunks' shares of the adjoint of w and bias. */
+/** partials [chunks, stride] vec4f, of which outputWeights / 4: = or += the chunks' shares of the adjoint of w and bias. */
 export function recordCoordinateOutputBackwardWeights(
   program: Program,
   tensors: { readonly h: Tensor; readonly dnext: Tensor; readonly partials: Tensor },
   { hidden, mp4, scale }: OutputSizes,
-  numbers: { readonly chunks: number; readonly accumulate: boolean },
+  numbers: Sums,
 ): void {
   program.run(coordinateOutputBackwardWeightsKernel, {
     tensors,
-    params: { mp4, chunks: numbers.chunks, accumulate: numbers.accumulate ? 1 : 0, scale },
+    params: { mp4, ...sumParams(numbers), scale },
     constants: { HIDDEN: hidden },
     workgroups: [groupsOf64(numbers.chunks), outputWeights(hidden) / 4],
   });

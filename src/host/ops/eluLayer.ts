@@ -6,6 +6,7 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
+import { type Sums, sumParams } from './reduce.ts';
 
 export const eluLayerForwardKernel: Kernel = {
   name: 'eluLayer/forward',
@@ -26,7 +27,7 @@ export const eluLayerBackwardWeightsKernel: Kernel = {
   name: 'eluLayer/backwardWeights',
   code: backwardWeightsCode,
   tensors: { u: 'read', x: 'read', dx: 'read', partials: 'readWrite' },
-  params: { mp4: 'u32', chunks: 'u32', accumulate: 'u32' },
+  params: { mp4: 'u32', chunks: 'u32', stride: 'u32', accumulate: 'u32' },
 };
 
 /** Two inputs, `hidden` units. */
@@ -63,16 +64,16 @@ export function recordEluLayerBackward(
   });
 }
 
-/** partials [hidden, chunks] vec4f = or += the chunks' shares of the adjoint of the weights. */
+/** partials [chunks, stride] vec4f, of which hidden: = or += the chunks' shares of the adjoint of the weights. */
 export function recordEluLayerBackwardWeights(
   program: Program,
   tensors: { readonly u: Tensor; readonly x: Tensor; readonly dx: Tensor; readonly partials: Tensor },
   { hidden, mp4 }: EluLayerSizes,
-  numbers: { readonly chunks: number; readonly accumulate: boolean },
+  numbers: Sums,
 ): void {
   program.run(eluLayerBackwardWeightsKernel, {
     tensors,
-    params: { mp4, chunks: numbers.chunks, accumulate: numbers.accumulate ? 1 : 0 },
+    params: { mp4, ...sumParams(numbers) },
     workgroups: [groupsOf64(numbers.chunks), hidden],
   });
 }

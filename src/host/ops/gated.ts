@@ -9,6 +9,7 @@ import type { Kernel } from '../gpu/kernel.ts';
 import type { Program } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
+import { type Sums, sumParams } from './reduce.ts';
 
 /** The gates of the gated family, in the order of a weight's components. The last two belong to the second cell. */
 export const GATES = ['forget', 'input', 'momentumForget', 'momentumInput'] as const;
@@ -85,7 +86,7 @@ export const gatedBackwardWeightsKernel: Kernel = {
   code: backwardWeightsCode,
   libraries: [gatesCode],
   tensors: { features: 'read', before: 'read', theta: 'read', dGates: 'read', partials: 'readWrite' },
-  params: { mp4: 'u32', chunks: 'u32', accumulate: 'u32' },
+  params: { mp4: 'u32', chunks: 'u32', stride: 'u32', accumulate: 'u32' },
 };
 
 export const gatedBackwardFeaturesKernel: Kernel = {
@@ -220,7 +221,7 @@ export function recordGatedBackwardGradient(
   });
 }
 
-/** partials [gatedRows, chunks] vec4f = or += the chunks' shares of the weights' adjoint. */
+/** partials [chunks, stride] vec4f, of which gatedRows: = or += the chunks' shares of the weights' adjoint. */
 export function recordGatedBackwardWeights(
   program: Program,
   tensors: {
@@ -231,14 +232,13 @@ export function recordGatedBackwardWeights(
     readonly partials: Tensor;
   },
   sizes: GatedSizes,
-  numbers: { readonly chunks: number; readonly accumulate: boolean },
+  numbers: Sums,
 ): void {
-  const { chunks, accumulate } = numbers;
   program.run(gatedBackwardWeightsKernel, {
     tensors,
-    params: { mp4: sizes.mp4, chunks, accumulate: accumulate ? 1 : 0 },
+    params: { mp4: sizes.mp4, ...sumParams(numbers) },
     constants: constantsOf(sizes),
-    workgroups: [groupsOf64(chunks), Math.ceil(sizes.features / 4) + 1],
+    workgroups: [groupsOf64(numbers.chunks), Math.ceil(sizes.features / 4) + 1],
   });
 }
 

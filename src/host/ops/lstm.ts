@@ -13,7 +13,7 @@ import { recordCoordinateOutputBackward, recordCoordinateOutputBackwardWeights }
 import { groupsOf64 } from './coordinates.ts';
 import { type LstmSizes, lstmRow, unitRanges, weightsOf } from './lstmSizes.ts';
 import {
-  backwardDispatch,
+  backwardDispatches,
   inputsWorkgroups,
   type LstmBackwardNumbers,
   type LstmReadout,
@@ -21,7 +21,8 @@ import {
   unitWalk,
   weightsDispatch,
 } from './lstmSubgroups.ts';
-import { lanesHoldUnits, lstmLanes } from './lstmVariants.ts';
+import { lanesHoldUnits, longestChunk, lstmLanes } from './lstmVariants.ts';
+import { type Sums, sumParams } from './reduce.ts';
 
 export { type LstmSizes, lstmRow, lstmWindow } from './lstmSizes.ts';
 export type { LstmReadout } from './lstmSubgroups.ts';
@@ -84,6 +85,7 @@ export const lstmBackwardWeightsKernel: Kernel = {
   params: {
     mp4: 'u32',
     chunks: 'u32',
+    stride: 'u32',
     accumulate: 'u32',
     hidden: 'u32',
     size: 'u32',
@@ -145,9 +147,9 @@ export function recordLstmGates(
 }
 
 /**
- * A step back through a layer: dc becomes the adjoint of cPrev, dh that of hPrev, dx = or += that of x; partials [hidden * row, chunks]
- * vec4f = or += the chunks' shares of the weights' adjoint; dGates [4 hidden, M] is left behind. Where none is wanted, dx
- * is any tensor but the others.
+ * A step back through a layer: dc becomes the adjoint of cPrev, dh that of hPrev, dx = or += that of x; partials [chunks, stride]
+ * vec4f, of which hidden * row: = or += the chunks' shares of the weights' adjoint. dGates [4 hidden, M] is left behind where
+ * `lstmStoresGates`. Where one is not, or no dx is wanted, it is any tensor but the others.
  * @param readout of the layer's h, whose adjoint comes on top of dh; its partials lie behind the layer's in one tensor
  */
 export function recordLstmBackward(
@@ -171,7 +173,10 @@ export function recordLstmBackward(
   const { weights, x, hPrev, dh, dGates } = ofGates;
   const lanes = lstmLanes(program.context);
   if (lanes && lanesHoldUnits(sizes)) {
-    program.run(lstmSubgroupKernels[lanes].backward, backwardDispatch(tensors, sizes, numbers, readout));
+    const longest = longestChunk(program.context, sizes);
+    for (const dispatch of backwardDispatches(tensors, sizes, numbers, longest, readout)) {
+      program.run(lstmSubgroupKernels[lanes].backward, dispatch);
+    }
     return;
   }
   if (readout) {
@@ -242,12 +247,12 @@ export function recordLstmBackwardInputs(
   }
 }
 
-/** partials [hidden * row, chunks] vec4f = or += the chunks' shares of the weights' adjoint. */
+/** partials [chunks, stride] vec4f, of which hidden * row: = or += the chunks' shares of the weights' adjoint. */
 export function recordLstmBackwardWeights(
   program: Program,
   tensors: { readonly x: Tensor; readonly hPrev: Tensor; readonly dGates: Tensor; readonly partials: Tensor },
   sizes: LstmSizes,
-  numbers: { readonly chunks: number; readonly accumulate: boolean },
+  numbers: Sums,
 ): void {
   const lanes = lstmLanes(program.context);
   if (lanes) {
@@ -264,8 +269,7 @@ export function recordLstmBackwardWeights(
       tensors: { input, dGates: tensors.dGates, partials: tensors.partials },
       params: {
         mp4,
-        chunks: numbers.chunks,
-        accumulate: numbers.accumulate ? 1 : 0,
+        ...sumParams(numbers),
         hidden,
         size: lstmRow(sizes),
         ...part,

@@ -4,6 +4,8 @@ import lanes8Code from '../../shaders/lib/lanes8.wgsl?raw';
 import cellCode from '../../shaders/lib/lstmCell.wgsl?raw';
 import gateAdjointsCode from '../../shaders/lib/lstmGateAdjoints.wgsl?raw';
 import gateRowsCode from '../../shaders/lib/lstmGateRows.wgsl?raw';
+import gatesKeptCode from '../../shaders/lib/lstmGatesKept.wgsl?raw';
+import gatesStoredCode from '../../shaders/lib/lstmGatesStored.wgsl?raw';
 import inputTileCode from '../../shaders/lib/lstmInputTile.wgsl?raw';
 import unitArrayCode from '../../shaders/lib/lstmUnitArray.wgsl?raw';
 import unitRegistersCode from '../../shaders/lib/lstmUnitRegisters.wgsl?raw';
@@ -18,6 +20,7 @@ import type { Dispatch } from '../gpu/program.ts';
 import type { Tensor } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
 import type { LstmSizes } from './lstmSizes.ts';
+import { type Sums, sumParams } from './reduce.ts';
 
 /*
  * The LSTM's kernels for subgroups of 4 or 8 lanes: the same results from fewer loads (docs/performance.md). Each function
@@ -34,9 +37,12 @@ const UNITS = 4;
 /** vec4f of coordinates a subgroup walks over at most, after it has loaded its weights. */
 const WALK = 128;
 
-/** vec4f of coordinates in a chunk at least, where a subgroup makes a whole step back for each of them. */
-const LEAST_CHUNK = 40;
-const MOST_CHUNKS = 32;
+/** Chunks whose shares of the weights' gradient are kept apart at most where a subgroup makes a whole step back; more coordinates take turns. */
+const MOST_CHUNKS = 256;
+
+/** The same where kernels of their own sum for the weights, and how many vec4f of coordinates a chunk has at least. */
+const MOST_SUMMED_CHUNKS = 32;
+const LEAST_SUMMED = 40;
 
 /** Shorter walks give at least as many workgroups of 64 lanes, if there are coordinates enough. */
 const LEAST_WORKGROUPS = 4;
@@ -44,13 +50,9 @@ const LEAST_WORKGROUPS = 4;
 /** Loads of inputs, and of hidden inputs, a row a lane, that a thread of the weights' kernel sums at most. */
 const MOST_GROUPS = 3;
 
-/** A kernel but for the file that hands round what its lanes have loaded. */
-type LanesKernel = Kernel & { readonly libraries: readonly string[] };
-
-const forward: LanesKernel = {
+const forward: Kernel = {
   name: 'lstm/forwardSubgroups',
   code: forwardCode,
-  libraries: [cellCode, texelsCode, handedRowsCode, unitsCode],
   enables: ['subgroups'],
   tensors: {
     weights: 'texels',
@@ -64,13 +66,9 @@ const forward: LanesKernel = {
 };
 
 /** A whole step back through a layer; the plain kernels take three for it. */
-const backward: LanesKernel = {
+const backward: Kernel = {
   name: 'lstm/backwardSubgroups',
   code: backwardCode,
-  libraries: [
-    ...[cellCode, texelsCode, handedRowsCode, unitsCode],
-    ...[gateRowsCode, gateAdjointsCode, inputTileCode],
-  ],
   enables: ['subgroups'],
   tensors: {
     weights: 'texels',
@@ -90,6 +88,8 @@ const backward: LanesKernel = {
     mp4: 'u32',
     length: 'u32',
     chunks: 'u32',
+    firstChunk: 'u32',
+    stride: 'u32',
     accumulate: 'u32',
     first: 'u32',
     rows: 'u32',
@@ -100,10 +100,9 @@ const backward: LanesKernel = {
   },
 };
 
-const backwardInputs: LanesKernel = {
+const backwardInputs: Kernel = {
   name: 'lstm/backwardInputsSubgroups',
   code: backwardInputsCode,
-  libraries: [handedRowsCode, gateAdjointsCode, inputTileCode],
   enables: ['subgroups'],
   tensors: { weights: 'uniform', dGates: 'read', dInput: 'readWrite' },
   params: {
@@ -117,48 +116,49 @@ const backwardInputs: LanesKernel = {
   },
 };
 
-const backwardWeights: LanesKernel = {
+const backwardWeights: Kernel = {
   name: 'lstm/backwardWeightsSubgroups',
   code: backwardWeightsCode,
-  libraries: [texelsCode, handedRowsCode, gateRowsCode],
   enables: ['subgroups'],
   tensors: { x: 'texels', hPrev: 'texels', dGates: 'read', partials: 'readWrite' },
-  params: { mp4: 'u32', chunks: 'u32', length: 'u32', accumulate: 'u32', inputs: 'u32', hidden: 'u32' },
+  params: {
+    mp4: 'u32',
+    chunks: 'u32',
+    stride: 'u32',
+    length: 'u32',
+    accumulate: 'u32',
+    inputs: 'u32',
+    hidden: 'u32',
+  },
 };
 
-/** By lanes: how they hand round what they have loaded, and where a lane keeps its unit's weights. */
-const LANES_CODE: Readonly<Record<SubgroupLanes, { readonly lanes: string; readonly unit: string }>> = {
-  4: { lanes: lanes4Code, unit: unitArrayCode },
-  8: { lanes: lanes8Code, unit: unitRegistersCode },
-};
+/**
+ * By lanes: how they hand round what they have loaded, where a lane keeps its unit's weights, and where the adjoints of the gates are from
+ * one phase of a step back to the next.
+ */
+const LANES_CODE = {
+  4: { lanes: lanes4Code, unit: unitArrayCode, gates: gatesStoredCode },
+  8: { lanes: lanes8Code, unit: unitRegistersCode, gates: gatesKeptCode },
+} as const satisfies Record<SubgroupLanes, unknown>;
 
 /** The kernels as they are compiled for subgroups of so many lanes. */
-function kernelsFor(lanes: SubgroupLanes) {
-  const code = LANES_CODE[lanes];
-  const whole = (kernel: LanesKernel): Kernel => ({
-    ...kernel,
-    libraries: [
-      code.lanes,
-      ...kernel.libraries.flatMap((one) => (one === unitsCode ? [one, code.unit] : [one])),
-    ],
-  });
+function kernelsFor(number: SubgroupLanes) {
+  const { lanes, unit, gates } = LANES_CODE[number];
+  const units = [lanes, cellCode, texelsCode, handedRowsCode, unitsCode, unit];
+  const tile = [gateAdjointsCode, inputTileCode];
   return {
-    forward: whole(forward),
+    forward: { ...forward, libraries: units },
     /** A whole step back through a layer; the plain kernels take three for it. */
-    backward: whole(backward),
-    backwardInputs: whole(backwardInputs),
-    backwardWeights: whole(backwardWeights),
+    backward: { ...backward, libraries: [...units, gates, gateRowsCode, ...tile] },
+    backwardInputs: { ...backwardInputs, libraries: [lanes, handedRowsCode, ...tile] },
+    backwardWeights: { ...backwardWeights, libraries: [lanes, texelsCode, handedRowsCode, gateRowsCode] },
   };
 }
 
 export const lstmSubgroupKernels = { 4: kernelsFor(4), 8: kernelsFor(8) } as const;
 
 /** What a step back through a layer makes. */
-export interface LstmBackwardNumbers {
-  /** Of the coordinates, whose shares of the weights' gradient are summed apart. */
-  readonly chunks: number;
-  /** Whether the shares are added to what is in `partials`. */
-  readonly accumulate: boolean;
+export interface LstmBackwardNumbers extends Sums {
   /** What becomes of the adjoint of x. */
   readonly x: 'none' | 'set' | 'add';
   /** Whether the adjoint of hPrev is wanted: before the first step nobody reads it. */
@@ -172,7 +172,7 @@ export interface LstmReadout {
   readonly h: Tensor;
   readonly dOut: Tensor;
   readonly scale: number;
-  /** [outputWeights / 4, chunks] vec4f: the chunks' shares of the adjoint of `weights`. */
+  /** [chunks, stride] vec4f, of which outputWeights / 4: the chunks' shares of the adjoint of `weights`. */
   readonly partials: Tensor;
 }
 
@@ -199,48 +199,68 @@ export function unitWalk({ inputs, hidden, mp4 }: UnitSizes, lanes: SubgroupLane
   };
 }
 
-/** Chunks of coordinates whose shares of the weights' gradient the subgroup kernels sum apart. */
-export function subgroupChunks(mp4: number): number {
-  return Math.min(MOST_CHUNKS, Math.ceil(mp4 / LEAST_CHUNK));
+/** Whether lstm/backwardSubgroups leaves the adjoints of the gates in a tensor. */
+export function storesGates(lanes: SubgroupLanes): boolean {
+  return LANES_CODE[lanes].gates === gatesStoredCode;
+}
+
+/** vec4f of coordinates, an even number, whose gates' adjoints have room in a workgroup's memory of `bytes`. */
+export function mostCoordinates(hidden: number, bytes: number): number {
+  return Math.min(WALK, 2 * Math.floor(bytes / (2 * 16 * 4 * hidden)));
+}
+
+/** Chunks of at most `longest` vec4f whose shares of the weights' gradient lstm/backwardSubgroups sums apart. */
+export function chunksOfSteps(mp4: number, longest: number): number {
+  return Math.min(MOST_CHUNKS, Math.ceil(mp4 / longest));
+}
+
+/** Chunks of coordinates whose shares of the weights' gradient lstm/backwardWeightsSubgroups sums apart. */
+export function chunksOfSums(mp4: number): number {
+  return Math.min(MOST_SUMMED_CHUNKS, Math.ceil(mp4 / LEAST_SUMMED));
 }
 
 type Tensors<Name extends string> = Readonly<Record<Name, Tensor>>;
 
-/** The dispatch of lstm/backwardSubgroups; what lies behind a readout stands for it where h is not read out. */
-export function backwardDispatch(
+/**
+ * The dispatches of lstm/backwardSubgroups, each for as many chunks of at most `longest` vec4f as have shares of their own; something else
+ * stands for a readout where h is not read out.
+ * @param longest `Infinity` where the gates' adjoints are stored
+ */
+export function backwardDispatches(
   tensors: Tensors<'weights' | 'x' | 'hPrev' | 'cPrev' | 'dh' | 'dc' | 'dGates' | 'partials' | 'dx'>,
   { inputs, hidden, mp4 }: UnitSizes,
-  { chunks, accumulate, x, hPrev }: LstmBackwardNumbers,
+  { x, hPrev, ...sums }: LstmBackwardNumbers,
+  longest: number,
   readout?: LstmReadout,
-): Dispatch {
+): Dispatch[] {
+  const { chunks } = sums;
   const first = x === 'none' ? inputs : 0;
   const end = hPrev ? inputs + hidden : inputs;
   const { partials, cPrev } = tensors;
-  const until = readout?.partials ?? partials;
-  const length = (until.offsetBytes + until.bytes - partials.offsetBytes) / 4;
-  return {
+  const all = Math.max(chunks, Math.ceil(mp4 / longest));
+  const kept = Number.isFinite(longest) ? { LENGTH: longest } : {};
+  return Array.from({ length: Math.ceil(all / chunks) }, (_, turn) => ({
     tensors: {
       ...tensors,
-      partials: partials.root.view(partials.label, partials.offsetBytes / 4, [length]),
       top: readout?.h ?? tensors.hPrev,
       dOut: readout?.dOut ?? cPrev,
       readout: readout?.weights ?? cPrev,
     },
     params: {
       mp4,
-      length: evenLength(mp4, chunks),
-      chunks,
-      accumulate: accumulate ? 1 : 0,
+      length: evenLength(mp4, all),
+      firstChunk: turn * chunks,
+      ...sumParams({ ...sums, accumulate: sums.accumulate || turn > 0 }),
       first,
       rows: end - first,
       addToX: x === 'add' ? 1 : 0,
-      readoutRow: (until.offsetBytes - partials.offsetBytes) / 16 / chunks,
+      readoutRow: readout ? (readout.partials.offsetBytes - partials.offsetBytes) / 16 : 0,
       units: hidden,
       scale: readout?.scale ?? 0,
     },
-    constants: { INPUTS: inputs, HIDDEN: hidden, READOUT: readout ? 1 : 0 },
-    workgroups: [chunks],
-  };
+    constants: { INPUTS: inputs, HIDDEN: hidden, READOUT: readout ? 1 : 0, ...kept },
+    workgroups: [Math.min(chunks, all - turn * chunks)],
+  }));
 }
 
 /** Workgroups of lstm/backwardInputsSubgroups, which has the params of the plain kernel. */
@@ -252,7 +272,7 @@ export function inputsWorkgroups(mp4: number, rows: number): Dispatch['workgroup
 export function weightsDispatch(
   tensors: { readonly x: Tensor; readonly hPrev: Tensor; readonly dGates: Tensor; readonly partials: Tensor },
   { inputs, hidden, mp4 }: LstmSizes,
-  numbers: { readonly chunks: number; readonly accumulate: boolean },
+  numbers: Sums,
   lanes: SubgroupLanes,
 ): Dispatch {
   const { chunks } = numbers;
@@ -260,10 +280,9 @@ export function weightsDispatch(
   const [ofX, ofH] = [Math.min(MOST_GROUPS, groups(inputs)), Math.min(MOST_GROUPS, groups(hidden))];
   const constants: KernelConstants = { X_GROUPS: ofX, H_GROUPS: ofH };
   const tiles = Math.max(Math.ceil(groups(inputs) / ofX), Math.ceil(groups(hidden) / ofH));
-  const accumulate = numbers.accumulate ? 1 : 0;
   return {
     tensors,
-    params: { mp4, chunks, length: Math.ceil(mp4 / chunks), accumulate, inputs, hidden },
+    params: { mp4, ...sumParams(numbers), length: Math.ceil(mp4 / chunks), inputs, hidden },
     constants,
     workgroups: [groupsOf64(lanes * chunks * Math.ceil(hidden / 4)), tiles],
   };

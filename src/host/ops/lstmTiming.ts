@@ -8,6 +8,7 @@ import {
   type LstmVariant,
   lstmCandidates,
   lstmChunks,
+  lstmStoresGates,
   planLstmTexels,
 } from './lstmVariants.ts';
 
@@ -74,22 +75,24 @@ async function createLayer(device: GpuContext, variant: LstmVariant): Promise<La
   chooseLstmVariant(context, variant);
   const pool = new TensorPool(context);
   const { inputs, hidden, mp4 } = TIMED;
-  const chunks = lstmChunks(context, mp4);
+  const chunks = lstmChunks(context, TIMED);
   const sizes: LstmSizes = { inputs, hidden, mp4, window: lstmWindow(TIMED) };
   const rows = (label: string, count: number): Tensor => pool.tensor(label, [count, 4 * mp4]);
   const size = 4 * hidden * lstmRow(TIMED);
   const weights = pool.tensor('weights', [size]);
   const [x, hPrev, cPrev] = [rows('x', inputs), rows('h', hidden), rows('c', hidden)];
   const [h, c] = [rows('next h', hidden), rows('next c', hidden)];
-  const [dh, dc, dGates] = [rows('dh', hidden), rows('dc', hidden), rows('dGates', 4 * hidden)];
+  const [dh, dc] = [rows('dh', hidden), rows('dc', hidden)];
+  const dGates = rows('dGates', lstmStoresGates(context, TIMED) ? 4 * hidden : 1);
   const dx = rows('dx', inputs);
   const partials = pool.tensor('partials', [size * chunks]);
   for (const tensor of [weights, x, hPrev]) planLstmTexels(pool, [tensor], 1);
   await pool.allocate();
   const program = new Program(context, `LSTM kernels, ${variant}`);
   recordLstmForward(program, { weights, x, hPrev, cPrev, h, c }, sizes);
+  const sums = { chunks, stride: size / 4, accumulate: false };
   const back = { weights, x, hPrev, cPrev, dh, dc, dGates, partials, dx };
-  recordLstmBackward(program, back, sizes, { chunks, accumulate: false, x: 'set', hPrev: true });
+  recordLstmBackward(program, back, sizes, { ...sums, x: 'set', hPrev: true });
   await program.prepare();
   return { pool, program };
 }

@@ -3,7 +3,14 @@ import type { GpuContext } from '../gpu/context.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { TEXEL_ROW } from '../gpu/texels.ts';
 import type { LstmSizes } from './lstmSizes.ts';
-import { SUBGROUP_LANES, type SubgroupLanes, subgroupChunks } from './lstmSubgroups.ts';
+import {
+  chunksOfSteps,
+  chunksOfSums,
+  mostCoordinates,
+  SUBGROUP_LANES,
+  type SubgroupLanes,
+  storesGates,
+} from './lstmSubgroups.ts';
 
 /**
  * `plain`: a thread makes a register tile, weights come from uniform memory; right everywhere. `subgroups`: the 4 or 8
@@ -90,9 +97,27 @@ export function planLayerTexels(pool: TensorPool, tensor: Tensor): void {
   if (rows <= pool.context.device.limits.maxTextureDimension2D) planLstmTexels(pool, [tensor], 1);
 }
 
-/** In how many chunks of coordinates the shares of the weights' gradient are summed apart, then added in order. */
-export function lstmChunks(context: LstmChoice, mp4: number): number {
-  return lstmVariant(context) === 'subgroups' ? subgroupChunks(mp4) : PLAIN_CHUNKS;
+/** In how many chunks of coordinates the shares of a gradient are summed apart, then added in order, by kernels that only sum. */
+export function sumChunks(context: LstmChoice, mp4: number): number {
+  return lstmVariant(context) === 'subgroups' ? chunksOfSums(mp4) : PLAIN_CHUNKS;
+}
+
+/** The same of kernels among which are those of LSTM layers of these sizes. */
+export function lstmChunks(context: GpuContext, sizes: Omit<LstmSizes, 'window'>): number {
+  const longest = longestChunk(context, sizes);
+  return Number.isFinite(longest) ? chunksOfSteps(sizes.mp4, longest) : sumChunks(context, sizes.mp4);
+}
+
+/** vec4f of coordinates that a subgroup takes at most on a step back through a layer whose gates' adjoints it keeps; else infinity. */
+export function longestChunk(context: GpuContext, sizes: Pick<LstmSizes, 'inputs' | 'hidden'>): number {
+  if (lstmStoresGates(context, sizes)) return Number.POSITIVE_INFINITY;
+  return mostCoordinates(sizes.hidden, context.device.limits.maxComputeWorkgroupStorageSize);
+}
+
+/** Whether a step back through a layer leaves the adjoints of its gates in a tensor. */
+export function lstmStoresGates(context: LstmChoice, sizes: Pick<LstmSizes, 'inputs' | 'hidden'>): boolean {
+  const lanes = lstmLanes(context);
+  return !lanes || !lanesHoldUnits(sizes) || storesGates(lanes);
 }
 
 /** Whether a layer is small enough for the kernels whose lanes are units; a larger one takes the plain kernels. */

@@ -37,7 +37,20 @@ export function recordReduceRows(
   });
 }
 
-/** target [count] vec4f = the sum over chunks of partials [count, chunks] vec4f. */
+/** What chunks of coordinates sum apart: each its share of a gradient, `stride` vec4f after that of the chunk before it. */
+export interface Sums {
+  readonly chunks: number;
+  readonly stride: number;
+  /** Whether the shares are added to what is there. */
+  readonly accumulate: boolean;
+}
+
+/** `Sums` as the params of a kernel. */
+export function sumParams({ chunks, stride, accumulate }: Sums) {
+  return { chunks, stride, accumulate: accumulate ? 1 : 0 };
+}
+
+/** target [count] vec4f = the sum over chunks of partials [chunks, count] vec4f. */
 export function recordReducePartials(
   program: Program,
   tensors: { readonly partials: Tensor; readonly target: Tensor },

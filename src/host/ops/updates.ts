@@ -9,7 +9,7 @@ export const updateProductsKernel: Kernel = {
   name: 'updates/products',
   code: productsCode,
   tensors: { theta: 'read', next: 'read', g: 'read', r: 'read', partials: 'readWrite' },
-  params: { parameters: 'u32', chunks: 'u32' },
+  params: { tasks: 'u32', parameters: 'u32', chunks: 'u32' },
 };
 
 /** Chunks of parameters whose products are summed apart, then added in order. */
@@ -17,7 +17,7 @@ export const UPDATE_CHUNKS = 64;
 
 /**
  * products [B] vec4f = (|u|^2, |g|^2, |r|^2, u . r) over the parameters of every task, u = next - theta the update and r
- * another optimizer's step; partials [B, UPDATE_CHUNKS] vec4f is overwritten.
+ * another optimizer's step; partials [UPDATE_CHUNKS, B] vec4f is overwritten.
  */
 export function recordUpdateProducts(
   program: Program,
@@ -35,7 +35,7 @@ export function recordUpdateProducts(
   const chunks = UPDATE_CHUNKS;
   program.run(updateProductsKernel, {
     tensors: summed,
-    params: { parameters, chunks },
+    params: { tasks, parameters, chunks },
     workgroups: [groupsOf64(chunks), tasks],
   });
   recordReducePartials(program, { partials: tensors.partials, target: products }, chunks);

@@ -64,7 +64,7 @@ function bindCompared(
   // From the origin, so that what the reference arrives at is its step and no rounding of theta is in it.
   const origin = coordinateTensor(pool, 'origin', coordinates);
   const r = coordinateTensor(pool, 'step of the reference', coordinates);
-  const partials = pool.tensor('partial step products', [tasks, UPDATE_CHUNKS, 4]);
+  const partials = pool.tensor('partial step products', [UPDATE_CHUNKS, tasks, 4]);
   const products = Array.from({ length: steps }, (_, step) =>
     tensor.view(`products of step ${step}`, step * stride, [4 * tasks]),
   );

@@ -1,5 +1,5 @@
 import type { Program } from '../gpu/program.ts';
-import type { Tensor } from '../gpu/tensor.ts';
+import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { coordinateTensor } from '../ops/coordinates.ts';
 import {
   LSTM_GATES,
@@ -9,7 +9,7 @@ import {
   recordLstmForward,
   recordLstmGates,
 } from '../ops/lstm.ts';
-import { lstmChunks, planLstmTexels } from '../ops/lstmVariants.ts';
+import { lstmChunks, lstmStoresGates, planLstmTexels, sumChunks } from '../ops/lstmVariants.ts';
 import { type LstmBlock, lstmBlock } from './lstmBlock.ts';
 import { alignedLength } from './namedBlocks.ts';
 import type { Binding, ObserverFace } from './optimizer.ts';
@@ -40,23 +40,29 @@ export function stackLayout(inputs: number, layers: number, hidden: number, offs
   return { layers: blocks, window, end, leastLength: lastStart + 4 * window };
 }
 
-/** Sums of the weights' gradient over chunks of coordinates: `chunks` a weight, added in order at the end. */
+/** Sums of the weights' gradient over chunks of coordinates, all weights of a chunk together; added in order at the end. */
 export interface PhiPartials {
   readonly chunks: number;
+  /** vec4f from a chunk's sums to the next one's. */
+  readonly stride: number;
   readonly tensor: Tensor;
-  /** The part that belongs to the `length` weights from `offset` on. */
-  of(label: string, offset: number, length: number): Tensor;
+  /** From the first chunk's sum of the weight at `offset` on. */
+  from(label: string, offset: number): Tensor;
 }
 
-/** Plans the partial sums of `length` weights. */
-export function planPartials({ pool, coordinates }: Binding, length: number): PhiPartials {
-  const chunks = lstmChunks(pool.context, coordinates.mp4);
-  const tensor = pool.tensor('phi partials', [length * chunks]);
+/** Plans the partial sums of `length` weights, in `chunks` of coordinates. */
+export function planPartials(pool: TensorPool, length: number, chunks: number): PhiPartials {
+  const tensor = pool.tensor('phi partials', [chunks * length]);
   return {
-    chunks,
-    tensor,
-    of: (label, offset, count) => tensor.view(`${label} partials`, offset * chunks, [count * chunks]),
+    ...{ chunks, stride: length / 4, tensor },
+    from: (label, offset) => tensor.view(`${label} partials`, offset, [chunks * length - offset]),
   };
+}
+
+/** In how many chunks of coordinates the weights' gradient of a stack, and of what is around it, is summed. */
+export function stackChunks({ pool, coordinates: { mp4 } }: Binding, { layers }: StackLayout): number {
+  const chunks = layers.map((sizes) => lstmChunks(pool.context, { ...sizes, mp4 }));
+  return layers.length > 0 ? Math.max(...chunks) : sumChunks(pool.context, mp4);
 }
 
 /** The stack's way back. */
@@ -169,12 +175,13 @@ export function bindStack(
       };
     },
     backward(partials) {
-      const dGates = plan('dGates', Math.max(1, 4 * widest));
+      const stored = layers.filter((block) => lstmStoresGates(pool.context, block));
+      const dGates = plan('dGates', Math.max(1, ...stored.map(({ hidden }) => 4 * hidden)));
       const adjoints = layers.map(({ name, hidden }) => ({
         dh: plan(`${name} dh`, hidden),
         dc: plan(`${name} dc`, hidden),
       }));
-      const shares = layers.map(({ name, offset, length }) => partials.of(name, offset, length));
+      const shares = layers.map(({ name, offset }) => partials.from(name, offset));
       /** Stands for the adjoint of x where nobody wants it. */
       const unwanted = pool.tensor('unwanted dx', [4]);
       return {
@@ -198,6 +205,7 @@ export function bindStack(
             };
             const numbers = {
               chunks: partials.chunks,
+              stride: partials.stride,
               accumulate: step < steps - 1,
               x: !dInput ? 'none' : layer === 0 ? 'set' : 'add',
               hPrev: step > 0,

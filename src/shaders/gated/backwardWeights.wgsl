@@ -1,10 +1,10 @@
 // Formula: dw_a[k] = sum_n e a[k, n]; dw_c = sum_n e cell; dw_z = sum_n e fed(z before); dbias = sum_n e; a component each gate.
 // Source: adjoint of gated/forward in its weights. Each chunk sums its own coordinates; reduce/partials adds the chunks.
-// Shapes: features [FEATURES, mp4], before [rows, mp4], theta [mp4], dGates [learned gates, mp4], partials [FEATURES + 3, chunks], all vec4f.
+// Shapes: features [FEATURES, mp4], before [rows, mp4], theta [mp4], dGates [learned gates, mp4], partials [chunks, stride], of which FEATURES + 3, all vec4f.
 // Writes: partials = when accumulate is 0, else += (components of fixed gates are 0)
 // Grid: x over chunks in workgroups of 64, y over tiles of 4 features and one tile for the rest; chunk c takes n = c, c + chunks, ...
 
-struct Params { mp4: u32, chunks: u32, accumulate: u32 }
+struct Params { mp4: u32, chunks: u32, stride: u32, accumulate: u32 }
 
 @group(0) @binding(0) var<storage, read> features: array<vec4f>;
 @group(0) @binding(1) var<storage, read> before: array<vec4f>;
@@ -34,7 +34,7 @@ fn fedTo(mode: u32, n: u32) -> vec4f {
 }
 
 fn put(k: u32, chunk: u32, value: vec4f) {
-  let at = k * params.chunks + chunk;
+  let at = chunk * params.stride + k;
   if (params.accumulate == 0u) { partials[at] = value; } else { partials[at] += value; }
 }
 

@@ -56,9 +56,9 @@ fn weightsOf(unit: u32, row: u32) -> Loads {
   return w;
 }
 
-// For the lane's place n, of `units` units, the first one's gates being those of firstUnit. `units` is to come from `params`: where the
+// For the lane's place n, whose gates' adjoints are the ones `at`, of `units` units, the first one's being those of firstUnit. `units` is to come from `params`: where the
 // loop's end is a constant, lavapipe's compiler turns the loop round and keeps every sum twice.
-fn inputTile(tile: u32, lane: u32, n: u32, firstUnit: u32, units: u32) {
+fn inputTile(tile: u32, lane: u32, n: u32, at: u32, firstUnit: u32, units: u32) {
   let row = tile + lane;
   var low = Twenty(); var high = Twenty();
   for (var u = 0u; u < units; u++) {
@@ -72,7 +72,7 @@ fn inputTile(tile: u32, lane: u32, n: u32, firstUnit: u32, units: u32) {
       w4 = weightsOf(u, row + 28u);
       w5 = weightsOf(u, row + 36u);
     }
-    let d = gatesOf(firstUnit + u, min(n, params.mp4 - 1u));
+    let d = gatesOf(firstUnit + u, at);
     low = addRows(low, d, w0, w1, w2);
     if (TILE > 20u) { high = addRows(high, d, w3, w4, w5); }
   }

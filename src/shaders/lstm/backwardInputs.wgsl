@@ -11,6 +11,8 @@ struct Params { mp4: u32, size: u32, firstUnit: u32, units: u32, first: u32, row
 @group(0) @binding(2) var<storage, read_write> dInput: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
+fn gateAdjointOf(row: u32, n: u32) -> vec4f { return dGates[row * params.mp4 + n]; }
+
 fn put(at: u32, value: vec4f) {
   if (params.accumulate == 0u) { dInput[at] = value; } else { dInput[at] += value; }
 }

@@ -11,6 +11,8 @@ struct Params { mp4: u32, size: u32, firstUnit: u32, units: u32, first: u32, row
 @group(0) @binding(2) var<storage, read_write> dInput: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
 
+fn gateAdjointOf(row: u32, n: u32) -> vec4f { return dGates[row * params.mp4 + n]; }
+
 const TILE = 20u;
 
 fn weightOf(unit: u32, input: u32) -> vec4f { return weights[unit * params.size + input]; }
@@ -23,5 +25,5 @@ fn putInput(row: u32, n: u32, value: vec4f) {
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3u) {
-  inputTile(id.y * TILE, id.x % LANES, id.x, params.firstUnit, params.units);
+  inputTile(id.y * TILE, id.x % LANES, id.x, min(id.x, params.mp4 - 1u), params.firstUnit, params.units);
 }

@@ -2,15 +2,16 @@
 // Formula: its weights' sums from top, the h after the step; then lstm/backwardGates; from its dGates, lstm/backwardWeights and
 // Formula: lstm/backwardInputs of x (onto dx) and of hPrev (into dh).
 // Source: as those, lib/lstmUnits.wgsl and lib/lstmInputTile.wgsl: lanes are units, then rows of inputs, then vec4f of coordinates; the bits of the plain kernels but for partials.
+// Source: The adjoints of the gates stay in the workgroup's memory (lib/lstmGatesKept.wgsl) or in dGates (lib/lstmGatesStored.wgsl).
 // Shapes: weights, x, hPrev, cPrev as lstm/forwardSubgroups; dh, dc [HIDDEN, mp4]; dx [INPUTS, mp4]; dGates [4 HIDDEN, mp4], row 4 u + gate;
-// Shapes: partials [HIDDEN (INPUTS + HIDDEN + 1), chunks], those of the readout readoutRow rows further, four weights a row; top [HIDDEN, mp4];
+// Shapes: partials [chunks, stride], of which the layer has HIDDEN (INPUTS + HIDDEN + 1), and the readout, readoutRow further, four weights in each; top [HIDDEN, mp4];
 // Shapes: dOut [mp4]; readout [HIDDEN / 4 + 1], the bias last; all vec4f. Of the inputs' rows, x before hPrev, `rows` from `first` on are wanted.
-// Writes: dGates =, dc = (in place), dh = (in place), partials = when accumulate is 0, else +=, dx = when addToX is 0, else +=
-// Grid: x over chunks and lanes, in workgroups of LANES; chunk c takes n = c length .. (c + 1) length; `length` is even.
+// Writes: dGates = (where they are stored), dc = (in place), dh = (in place), partials = when accumulate is 0, else +=, dx = when addToX is 0, else +=
+// Grid: x over chunks and lanes, in workgroups of LANES; chunk c takes n = (firstChunk + c) length .. + length; `length` is even, LENGTH at most.
 
 struct Params {
-  mp4: u32, length: u32, chunks: u32, accumulate: u32, first: u32, rows: u32, addToX: u32, readoutRow: u32, units: u32,
-  scale: f32
+  mp4: u32, length: u32, chunks: u32, firstChunk: u32, stride: u32, accumulate: u32, first: u32, rows: u32, addToX: u32, readoutRow: u32,
+  units: u32, scale: f32
 }
 
 @group(0) @binding(0) var weights: texture_storage_2d<rgba32float, read>;
@@ -36,29 +37,30 @@ fn readoutWeight(unit: u32) -> f32 {
   return readout[u / 4u][u % 4u];
 }
 
-fn putGates(unit: u32, n: u32, z: mat4x4f, fromOut: f32) {
+fn putGates(unit: u32, n: u32, place: u32, z: mat4x4f, fromOut: f32) {
   if (unit >= HIDDEN || n >= params.mp4) { return; }
   let at = unit * params.mp4 + n;
   var dhAfter = dh[at];
   if (READOUT == 1u) { dhAfter += params.scale * fromOut * dOut[n]; }
   let d = cellBackward(z, cPrev[at], dhAfter, dc[at]);
-  let row = 4u * unit * params.mp4 + n;
-  dGates[row] = d.gates[0];
-  dGates[row + params.mp4] = d.gates[1];
-  dGates[row + 2u * params.mp4] = d.gates[2];
-  dGates[row + 3u * params.mp4] = d.gates[3];
+  let kept = whereKept(n, place);
+  keepGate(4u * unit, kept, d.gates[0]);
+  keepGate(4u * unit + 1u, kept, d.gates[1]);
+  keepGate(4u * unit + 2u, kept, d.gates[2]);
+  keepGate(4u * unit + 3u, kept, d.gates[3]);
   dc[at] = d.before;
 }
 
-fn gates(chunk: u32, lane: u32) {
+fn gates(start: u32, lane: u32) {
   for (var group = 0u; group < UNIT_GROUPS; group++) {
     let unit = group * UNITS + lane % UNITS;
     loadUnit(unit);
     var fromOut = 0.0;
     if (READOUT == 1u) { fromOut = readoutWeight(unit); }
     for (var i = 0u; i < params.length; i += PLACES) {
-      let n = chunk * params.length + i + lane / UNITS;
-      putGates(unit, n, unitGates(lane, min(n, params.mp4 - 1u)), fromOut);
+      let place = i + lane / UNITS;
+      let n = start + place;
+      putGates(unit, n, place, unitGates(lane, min(n, params.mp4 - 1u)), fromOut);
     }
   }
 }
@@ -108,12 +110,11 @@ fn topOf(k: u32, n: u32) -> vec4f {
 const OUT_GROUPS = (HIDDEN + LANES) / LANES;
 
 // Of the lane's rows of [h, 1], the sums over coordinates by fours.
-fn readoutSums(chunk: u32, lane: u32) -> Rows {
+fn readoutSums(start: u32, lane: u32) -> Rows {
   var sum = Rows();
   for (var i = 0u; i < params.length; i++) {
-    let place = chunk * params.length + i;
-    let n = min(place, params.mp4 - 1u);
-    let d = select(vec4f(0.0), dOut[n], place < params.mp4);
+    let n = min(start + i, params.mp4 - 1u);
+    let d = select(vec4f(0.0), dOut[n], start + i < params.mp4);
     sum.r0 += d * topOf(lane, n);
     if (OUT_GROUPS > 1u) { sum.r1 += d * topOf(lane + 1u * LANES, n); }
     if (OUT_GROUPS > 2u) { sum.r2 += d * topOf(lane + 2u * LANES, n); }
@@ -133,8 +134,7 @@ fn readoutFour(four: u32, sum: Rows) -> vec4f {
   return params.scale * select(lowerOf(rows), upperOf(rows), LANES == 8u && four % 2u == 1u);
 }
 
-fn allRows(lane: u32, place: u32) -> Rows {
-  let n = min(place, params.mp4 - 1u);
+fn allRows(lane: u32, n: u32) -> Rows {
   var rows = Rows();
   rows.r0 = rowsOf(0u, lane, n);
   if (GROUPS > 1u) { rows.r1 = rowsOf(1u, lane, n); }
@@ -151,7 +151,7 @@ fn allRows(lane: u32, place: u32) -> Rows {
   return rows;
 }
 
-fn sums(chunk: u32, lane: u32) {
+fn sums(chunk: u32, start: u32, lane: u32) {
   // After the units, the readout.
   for (var group = 0u; group < UNIT_GROUPS + READOUT; group++) {
     let unit = group * UNITS;
@@ -159,13 +159,14 @@ fn sums(chunk: u32, lane: u32) {
     if (group < UNIT_GROUPS) {
       var bias0 = vec2f(0.0); var bias1 = vec2f(0.0);
       for (var i = 0u; i < params.length; i++) {
-        let place = chunk * params.length + i;
-        let rows = allRows(lane, place);
-        let d0 = gateRows(unit, HIDDEN, lane, place);
+        let isThere = start + i < params.mp4;
+        let kept = whereKept(start + i, i);
+        let rows = allRows(lane, min(start + i, params.mp4 - 1u));
+        let d0 = gateRows(unit, HIDDEN, lane, kept, isThere);
         bias0 = addTotals(bias0, d0);
         u0 = add(u0, lower(d0), rows);
         u1 = add(u1, upper(d0), rows);
-        let d1 = gateRows(unit + 2u, HIDDEN, lane, place);
+        let d1 = gateRows(unit + 2u, HIDDEN, lane, kept, isThere);
         bias1 = addTotals(bias1, d1);
         u2 = add(u2, lower(d1), rows);
         u3 = add(u3, upper(d1), rows);
@@ -175,7 +176,7 @@ fn sums(chunk: u32, lane: u32) {
       u2.bias = lowerOf(bias1);
       u3.bias = upperOf(bias1);
     } else if (READOUT == 1u) {
-      u0 = readoutSums(chunk, lane);
+      u0 = readoutSums(start, lane);
     }
     // One place that stores, in a loop: one for each sum takes seconds to compile on lavapipe.
     for (var j = 0u; j < UNITS * (GROUPS + 1u); j++) {
@@ -205,7 +206,7 @@ fn sums(chunk: u32, lane: u32) {
         there = lane == 0u && j < HIDDEN / 4u + 1u;
       }
       if (there && chunk < params.chunks) {
-        let at = row * params.chunks + chunk;
+        let at = chunk * params.stride + row;
         partials[at] = select(partials[at], vec4f(0.0), params.accumulate == 0u) + value;
       }
     }
@@ -233,12 +234,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   // No lane returns early: all are needed to hand inputs round.
   let lane = id.x % LANES;
   let chunk = id.x / LANES;
-  gates(chunk, lane);
+  let start = (params.firstChunk + chunk) * params.length;
+  gates(start, lane);
+  // Where the gates' adjoints are, and dh, which all lanes have read before any writes it.
+  workgroupBarrier();
   storageBarrier();
-  sums(chunk, lane);
+  sums(chunk, start, lane);
   for (var i = 0u; i < params.length; i += LANES) {
     // Of another chunk, or past the end: not written.
-    let n = select(params.mp4, chunk * params.length + i + lane, i + lane < params.length);
-    for (var tile = 0u; tile < params.rows; tile += TILE) { inputTile(tile, lane, n, 0u, params.units); }
+    let n = select(params.mp4, start + i + lane, i + lane < params.length);
+    let kept = whereKept(n, i + lane);
+    for (var tile = 0u; tile < params.rows; tile += TILE) { inputTile(tile, lane, n, kept, 0u, params.units); }
   }
 }

@@ -1,15 +1,17 @@
 // Formula: dWeight[u, first + k, q] = sum_n dGates[4 u + q, n] * input[k, n]; input row k = rows is 1, for the bias.
 // Source: adjoint of lib/lstmGates.wgsl in the weights. Each chunk sums its own coordinates; reduce/partials adds the chunks.
-// Shapes: input [rows, mp4]; dGates [4 hidden, mp4]; partials [hidden * size, chunks], all vec4f.
+// Shapes: input [rows, mp4]; dGates [4 hidden, mp4]; partials [chunks, stride], of which a layer has hidden * size, all vec4f.
 // Writes: partials = when accumulate is 0, else += (columns first .. first + outputs of each unit's row)
 // Grid: x over chunks in workgroups of 64, y over tiles of 2 units, z over tiles of 7 k; chunk c takes n = c, c + chunks, ...
 
-struct Params { mp4: u32, chunks: u32, accumulate: u32, hidden: u32, size: u32, rows: u32, first: u32, outputs: u32 }
+struct Params { mp4: u32, chunks: u32, stride: u32, accumulate: u32, hidden: u32, size: u32, rows: u32, first: u32, outputs: u32 }
 
 @group(0) @binding(0) var<storage, read> input: array<vec4f>;
 @group(0) @binding(1) var<storage, read> dGates: array<vec4f>;
 @group(0) @binding(2) var<storage, read_write> partials: array<vec4f>;
 @group(1) @binding(0) var<uniform> params: Params;
+
+fn gateAdjointOf(row: u32, n: u32) -> vec4f { return dGates[row * params.mp4 + n]; }
 
 fn inputOf(k: u32, n: u32) -> vec4f {
   return select(input[min(k, params.rows - 1u) * params.mp4 + n], vec4f(1.0), k >= params.rows);
@@ -17,7 +19,7 @@ fn inputOf(k: u32, n: u32) -> vec4f {
 
 fn put(unit: u32, k: u32, chunk: u32, value: vec4f) {
   if (unit >= params.hidden || k >= params.outputs) { return; }
-  let at = (unit * params.size + params.first + k) * params.chunks + chunk;
+  let at = chunk * params.stride + unit * params.size + params.first + k;
   if (params.accumulate == 0u) { partials[at] = value; } else { partials[at] += value; }
 }
 

@@ -1,12 +1,12 @@
 // Formula: as lstm/backwardWeights: dWeight[u, k, q] = sum_n dGates[4 u + q, n] * input[k, n], the bias' input being 1.
 // Source: as lstm/backwardWeights. Lanes are inputs: lane l of a subgroup sums for the rows l, l + LANES, l + 2 LANES of x and of hPrev.
 // Source: Lane l loads row l of LANES rows of dGates (one unit or two), and they are handed round.
-// Shapes: x [inputs, mp4]; hPrev [hidden, mp4]; dGates [4 hidden, mp4]; partials [hidden * (inputs + hidden + 1), chunks], all vec4f.
+// Shapes: x [inputs, mp4]; hPrev [hidden, mp4]; dGates [4 hidden, mp4]; partials [chunks, stride], all vec4f.
 // Writes: partials = when accumulate is 0, else +=
 // Grid: x over chunks, tiles of 4 units and lanes, the last fastest, in workgroups of 64: neighbours share inputs; y over tiles of
 // Grid: LANES X_GROUPS rows of x and LANES H_GROUPS rows of hPrev (constants, 1 to 3); chunk c takes n = c length .. (c + 1) length.
 
-struct Params { mp4: u32, chunks: u32, length: u32, accumulate: u32, inputs: u32, hidden: u32 }
+struct Params { mp4: u32, chunks: u32, stride: u32, length: u32, accumulate: u32, inputs: u32, hidden: u32 }
 
 @group(0) @binding(0) var x: texture_storage_2d<rgba32float, read>;
 @group(0) @binding(1) var hPrev: texture_storage_2d<rgba32float, read>;
@@ -15,6 +15,8 @@ struct Params { mp4: u32, chunks: u32, length: u32, accumulate: u32, inputs: u32
 @group(1) @binding(0) var<uniform> params: Params;
 
 const TILE = 4u;
+
+fn gateAdjointOf(row: u32, n: u32) -> vec4f { return dGates[row * params.mp4 + n]; }
 
 // Of one lane: its rows of the inputs, or what it sums for them, one component a gate.
 struct Rows { x0: vec4f, x1: vec4f, x2: vec4f, h0: vec4f, h1: vec4f, h2: vec4f, bias: vec4f }
@@ -54,7 +56,7 @@ fn slotOf(rows: Rows, slot: u32) -> vec4f {
 
 fn put(unit: u32, k: u32, end: u32, chunk: u32, value: vec4f) {
   if (k >= end || chunk >= params.chunks) { return; }
-  let at = (unit * (params.inputs + params.hidden + 1u) + k) * params.chunks + chunk;
+  let at = chunk * params.stride + unit * (params.inputs + params.hidden + 1u) + k;
   partials[at] = select(partials[at], vec4f(0.0), params.accumulate == 0u) + value;
 }
 
@@ -80,11 +82,12 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     rows.h0 = hOf(kh, n);
     if (H_GROUPS > 1u) { rows.h1 = hOf(kh + LANES, n); }
     if (H_GROUPS > 2u) { rows.h2 = hOf(kh + 2u * LANES, n); }
-    let d0 = gateRows(unit, params.hidden, lane, place);
+    let isThere = place < params.mp4;
+    let d0 = gateRows(unit, params.hidden, lane, n, isThere);
     bias0 = addTotals(bias0, d0);
     u0 = add(u0, lower(d0), rows);
     u1 = add(u1, upper(d0), rows);
-    let d1 = gateRows(unit + 2u, params.hidden, lane, place);
+    let d1 = gateRows(unit + 2u, params.hidden, lane, n, isThere);
     bias1 = addTotals(bias1, d1);
     u2 = add(u2, lower(d1), rows);
     u3 = add(u3, upper(d1), rows);

@@ -1,6 +1,6 @@
-// Formula: target[i] = sum_c partials[i, c], c in rising order.
+// Formula: target[i] = sum_c partials[c, i], c in rising order.
 // Source: the last stage of a deterministic reduction.
-// Shapes: partials [count, chunks] vec4f; target [count] vec4f.
+// Shapes: partials [chunks, count] vec4f; target [count] vec4f.
 // Writes: target =
 // Grid: x over count in workgroups of 64.
 
@@ -14,6 +14,6 @@ struct Params { count: u32, chunks: u32 }
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= params.count) { return; }
   var sum = vec4f(0.0);
-  for (var c = 0u; c < params.chunks; c++) { sum += partials[id.x * params.chunks + c]; }
+  for (var c = 0u; c < params.chunks; c++) { sum += partials[c * params.count + id.x]; }
   target_[id.x] = sum;
 }

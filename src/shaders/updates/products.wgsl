@@ -1,10 +1,10 @@
-// Formula: partials[b, c] = sum over n = c, c + chunks, ... of (u u, g g, r r, u r) at element n of task b, u = next - theta.
+// Formula: partials[c, b] = sum over n = c, c + chunks, ... of (u u, g g, r r, u r) at element n of task b, u = next - theta.
 // Source: first stage of deterministic dot products: of an update with itself and with another optimizer's step r.
-// Shapes: theta, next, g, r [B * parameters]; partials [B, chunks] vec4f.
+// Shapes: theta, next, g, r [B * parameters]; partials [chunks, B] vec4f.
 // Writes: partials =
 // Grid: x over chunks in workgroups of 64, y over tasks.
 
-struct Params { parameters: u32, chunks: u32 }
+struct Params { tasks: u32, parameters: u32, chunks: u32 }
 
 @group(0) @binding(0) var<storage, read> theta: array<f32>;
 @group(0) @binding(1) var<storage, read> next: array<f32>;
@@ -24,5 +24,5 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
     let other = r[first + n];
     sum += vec4f(update * update, gradient * gradient, other * other, update * other);
   }
-  partials[id.y * params.chunks + id.x] = sum;
+  partials[id.x * params.tasks + id.y] = sum;
 }

@@ -11,9 +11,10 @@ import {
 } from '../../ops/gated.ts';
 import { lossPartialsShape, recordGatedLossAdjoint } from '../../ops/gatedInputs.ts';
 import { type LstmSizes, recordLstmBackward } from '../../ops/lstm.ts';
-import { lstmChunks } from '../../ops/lstmVariants.ts';
+import { lstmChunks, lstmStoresGates, sumChunks } from '../../ops/lstmVariants.ts';
 import { preprocessFeatures, recordPreprocessBackward } from '../../ops/preprocess.ts';
 import { recordReducePartials } from '../../ops/reduce.ts';
+import { planPartials } from '../lstmStack.ts';
 import type { BackwardFace, BackwardTensors, Binding } from '../optimizer.ts';
 import { pick } from '../ring.ts';
 import type { GatedLayout } from './layout.ts';
@@ -66,11 +67,10 @@ export function bindGatedBackward(
   const plan = (label: string, rows: number) => coordinateTensor(pool, label, coordinates, rows);
   const carry = plan('carry of gates and m', gatedStateRows(layout));
   const dGates = plan('adjoint of gates', Math.max(1, learned.length));
-  const chunks = lstmChunks(pool.context, coordinates.mp4);
-  const partials = features > 0 ? pool.tensor('phi partials', [sharedLength * chunks]) : undefined;
-  const gatePartials = partials?.view('gate partials', gateBlock.offset * chunks, [
-    gateBlock.length * chunks,
-  ]);
+  const chunks = lstmSizes ? lstmChunks(pool.context, lstmSizes) : sumChunks(pool.context, coordinates.mp4);
+  const partials = features > 0 ? planPartials(pool, sharedLength, chunks) : undefined;
+  const sumsAt = (step: number) => ({ chunks, stride: sharedLength / 4, accumulate: step < steps - 1 });
+  const gatePartials = partials?.from('gates', gateBlock.offset);
   const dg = secondDerivatives ? plan('dg', 1) : undefined;
   const readsLoss = secondDerivatives && features > 0;
   const du = readsLoss ? plan('du', inputs) : undefined;
@@ -79,8 +79,11 @@ export function bindGatedBackward(
       ? {
           dh: plan('controller dh', controller.hidden),
           dc: plan('controller dc', controller.hidden),
-          dGates: plan('controller dGates', 4 * controller.hidden),
-          partials: partials.view('controller partials', 0, [controller.length * chunks]),
+          dGates: plan(
+            'controller dGates',
+            lstmStoresGates(pool.context, controller) ? 4 * controller.hidden : 1,
+          ),
+          partials: partials.from('controller', 0),
           dx: du ?? pool.tensor('unwanted dx', [4]),
         }
       : undefined;
@@ -98,8 +101,7 @@ export function bindGatedBackward(
   ): void {
     const states = { x: pick(tensors.u, step), hPrev: pick(tensors.h, step), cPrev: pick(tensors.c, step) };
     recordLstmBackward(program, { weights: tensors.weights, ...states, ...adjoints }, lstm, {
-      chunks,
-      accumulate: step < steps - 1,
+      ...sumsAt(step),
       x: du ? 'set' : 'none',
       hPrev: step > 0,
     });
@@ -110,8 +112,8 @@ export function bindGatedBackward(
     if (!gatePartials) return;
     const before = pick(tensors.state, step);
     const seen = { features: tensors.featuresAt(step, gradient), before, theta };
-    const numbers = { chunks, accumulate: step < steps - 1 };
-    recordGatedBackwardWeights(program, { ...seen, dGates, partials: gatePartials }, sizes, numbers);
+    const sums = { ...seen, dGates, partials: gatePartials };
+    recordGatedBackwardWeights(program, sums, sizes, sumsAt(step));
     const weights = tensors.gateWeights;
     if (lstmSizes && controllerAdjoints) {
       const { dh } = controllerAdjoints;
@@ -145,7 +147,7 @@ export function bindGatedBackward(
     recordFinish(program, gradient) {
       if (!partials) return;
       const target = gradient.view('gradient of the shared weights', 0, [sharedLength]);
-      recordReducePartials(program, { partials, target }, chunks);
+      recordReducePartials(program, { partials: partials.tensor, target }, chunks);
     },
     ...(dg && { inputAdjoints: { gradient: dg, ...(dLoss && { loss: dLoss }) } }),
   };

@@ -13,7 +13,7 @@ import {
   recordPreprocessBackward,
 } from '../../ops/preprocess.ts';
 import { recordReducePartials } from '../../ops/reduce.ts';
-import { bindStack, planPartials } from '../lstmStack.ts';
+import { bindStack, planPartials, stackChunks } from '../lstmStack.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
 import { pick } from '../ring.ts';
@@ -77,9 +77,9 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
   };
   if (!training) return bound;
 
-  const partials = planPartials(binding, layout.length);
+  const partials = planPartials(pool, layout.length, stackChunks(binding, layout.stack));
   const back = stack.backward(partials);
-  const outputPartials = partials.of('output', layout.output.offset, layout.output.length);
+  const outputPartials = partials.from('output', layout.output.offset);
   const du = secondDerivatives ? coordinateTensor(pool, 'du', coordinates, features) : undefined;
   const dg = secondDerivatives ? coordinateTensor(pool, 'dg', coordinates) : undefined;
 
@@ -91,7 +91,8 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
         const readout = { weights: output, partials: outputPartials, dOut: adjoint, scale };
         back.recordStep(program, step, input(step), readout, du);
       } else {
-        const numbers = { chunks: partials.chunks, accumulate: step < steps - 1 };
+        const { chunks, stride } = partials;
+        const numbers = { chunks, stride, accumulate: step < steps - 1 };
         const tensors = { h: input(step), dnext: adjoint, partials: outputPartials };
         recordCoordinateOutputBackwardWeights(program, tensors, outputSizes, numbers);
         if (du) {

@@ -9,7 +9,7 @@ import {
 } from '../../ops/movingAverages.ts';
 import { recordReducePartials } from '../../ops/reduce.ts';
 import { recordTanhOutput, recordTanhOutputBackward } from '../../ops/tanhOutput.ts';
-import { bindStack, planPartials } from '../lstmStack.ts';
+import { bindStack, planPartials, stackChunks } from '../lstmStack.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
 import { pick } from '../ring.ts';
@@ -101,10 +101,10 @@ function bindRnnprop(
   };
   if (!training) return bound;
 
-  const partials = planPartials(binding, layout.length);
+  const partials = planPartials(pool, layout.length, stackChunks(binding, layout.stack));
   const back = stack.backward(partials);
-  const inputPartials = partials.of('input layer', 0, layout.input.length);
-  const outputPartials = partials.of('output', layout.output.offset, layout.output.length);
+  const inputPartials = partials.from('input layer', 0);
+  const outputPartials = partials.from('output', layout.output.offset);
   const dout = plan('dout');
   const dx = plan('dx', layout.input.hidden);
   /** Adjoints of the averages, which run backwards through the steps with those of h and c. */
@@ -120,7 +120,8 @@ function bindRnnprop(
       program.clear(second.dv);
     },
     recordStep(program, step, { gradient, adjoint }) {
-      const numbers = { chunks: partials.chunks, accumulate: step < steps - 1 };
+      const { chunks, stride } = partials;
+      const numbers = { chunks, stride, accumulate: step < steps - 1 };
       const h = top(step);
       recordTanhOutputBackward(program, { weights: output, h, dnext: adjoint, dout }, outputSizes);
       recordEluLayer(program, { weights: input, u: pick(u, step), x }, inputSizes);
