@@ -268,7 +268,17 @@ const cases: readonly Case[] = [
   },
   {
     kernel: lstmBackwardWeightsKernel,
-    params: { mp4: 2, chunks: 5, stride: 12, accumulate: 0, hidden: 3, size: 4, rows: 3, first: 0, outputs: 4 },
+    params: {
+      mp4: 2,
+      chunks: 5,
+      stride: 12,
+      accumulate: 0,
+      hidden: 3,
+      size: 4,
+      rows: 3,
+      first: 0,
+      outputs: 4,
+    },
     written: { partials: 4 * 3 * 4 * 5 },
     grid: [2, 1],
   },

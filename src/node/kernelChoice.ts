@@ -110,7 +110,7 @@ function keyOf({ adapter, subgroupLanes }: GpuContext): string {
 }
 
 /** To be raised when the LSTM kernels change: stored choices are then made anew. */
-const GENERATION = 'kernels 5';
+const GENERATION = 'kernels 6';
 
 /** Nothing where the file is missing or unreadable: it is a cache. */
 function readStored(path: string): Stored {

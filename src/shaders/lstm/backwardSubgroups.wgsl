@@ -178,12 +178,14 @@ fn sums(chunk: u32, start: u32, lane: u32) {
     } else if (READOUT == 1u) {
       u0 = readoutSums(start, lane);
     }
-    // One place that stores, in a loop: one for each sum takes seconds to compile on lavapipe.
-    for (var j = 0u; j < UNITS * (GROUPS + 1u); j++) {
-      let u = j / (GROUPS + 1u);
-      let slot = j % (GROUPS + 1u);
-      var value = pickOf(u, u0.bias, u1.bias, u2.bias, u3.bias);
-      value = select(value, pickOf(u, u0.r0, u1.r0, u2.r0, u3.r0), slot == 0u);
+    // One place that stores, in a loop: one for each sum takes seconds to compile on lavapipe. The units' biases at last, a unit a lane.
+    let isReadout = READOUT == 1u && group == UNIT_GROUPS;
+    for (var j = 0u; j < select(UNITS * GROUPS + 1u, HIDDEN / 4u + 1u, isReadout); j++) {
+      let isBias = j == UNITS * GROUPS;
+      let slot = j % GROUPS;
+      let u = select(j / GROUPS, lane, isBias);
+      let k = select(slot * LANES + lane, ROWS, isBias);
+      var value = pickOf(u, u0.r0, u1.r0, u2.r0, u3.r0);
       value = select(value, pickOf(u, u0.r1, u1.r1, u2.r1, u3.r1), GROUPS > 1u && slot == 1u);
       value = select(value, pickOf(u, u0.r2, u1.r2, u2.r2, u3.r2), GROUPS > 2u && slot == 2u);
       value = select(value, pickOf(u, u0.r3, u1.r3, u2.r3, u3.r3), GROUPS > 3u && slot == 3u);
@@ -195,15 +197,13 @@ fn sums(chunk: u32, start: u32, lane: u32) {
       value = select(value, pickOf(u, u0.r9, u1.r9, u2.r9, u3.r9), GROUPS > 9u && slot == 9u);
       value = select(value, pickOf(u, u0.r10, u1.r10, u2.r10, u3.r10), GROUPS > 10u && slot == 10u);
       value = select(value, pickOf(u, u0.r11, u1.r11, u2.r11, u3.r11), GROUPS > 11u && slot == 11u);
-      // The bias is the same in all lanes: the first writes it.
-      let isBias = slot == GROUPS;
-      let k = lane + select(slot * LANES, ROWS, isBias);
+      value = select(value, pickOf(u, u0.bias, u1.bias, u2.bias, u3.bias), isBias);
       var row = (unit + u) * ROW + k;
-      var there = unit + u < HIDDEN && k < select(ROWS, ROWS + 1u, isBias);
-      if (READOUT == 1u && group == UNIT_GROUPS) {
+      var there = u < UNITS && unit + u < HIDDEN && (k < ROWS || isBias);
+      if (isReadout) {
         value = readoutFour(j, u0);
         row = params.readoutRow + j;
-        there = lane == 0u && j < HIDDEN / 4u + 1u;
+        there = lane == 0u;
       }
       if (there && chunk < params.chunks) {
         let at = chunk * params.stride + row;
