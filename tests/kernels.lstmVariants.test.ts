@@ -20,6 +20,8 @@ import {
   unitWalk,
 } from '../src/host/ops/lstmSubgroups.ts';
 import { type LstmChoice, lstmLanes, lstmVariant, planLayerTexels } from '../src/host/ops/lstmVariants.ts';
+import { denseLayer } from '../src/host/optimizees/layers/dense.ts';
+import { vectorShape } from '../src/host/optimizees/layers/layer.ts';
 import { gpuForThisFile, runKernels } from './support/gpu.ts';
 import { lstmDevices } from './support/lstmDevices.ts';
 
@@ -71,6 +73,23 @@ describe('what layers read as texels', () => {
     const subgroups = lstmVariant(context) === 'subgroups';
     expect([planned(context, 64), planned(context, room)]).toEqual([subgroups, subgroups]);
     expect([planned(context, room + 4), planned(gpuWithout(), 64)]).toEqual([false, false]);
+  });
+
+  it('a dense layer reads an x of many inputs so, and where dx is wanted a dy of many outputs', () => {
+    const subgroups = lstmVariant(gpu()) === 'subgroups';
+    const planned = (inputs: number, outputs: number, wantsInputAdjoint: boolean) => {
+      const pool = new TensorPool(gpu());
+      const [x, dy] = [pool.tensor('x', [inputs, 4]), pool.tensor('dy', [outputs, 4])];
+      denseLayer(vectorShape(inputs), outputs, { kind: 'pytorch' }).planReads?.(
+        pool,
+        { x, dy },
+        wantsInputAdjoint,
+      );
+      return [x.texels !== undefined, dy.texels !== undefined];
+    };
+    expect(planned(64, 31, true)).toEqual([subgroups, false]);
+    expect(planned(63, 32, true)).toEqual([false, subgroups]);
+    expect(planned(63, 32, false)).toEqual([false, false]);
   });
 });
 

@@ -10,6 +10,7 @@ import {
   recordLstmGates,
 } from '../ops/lstm.ts';
 import { lstmChunks, lstmStoresGates, planLstmTexels, sumChunks } from '../ops/lstmVariants.ts';
+import { recordReducePartials } from '../ops/reduce.ts';
 import { type LstmBlock, lstmBlock } from './lstmBlock.ts';
 import { alignedLength } from './namedBlocks.ts';
 import type { Binding, ObserverFace } from './optimizer.ts';
@@ -45,17 +46,23 @@ export interface PhiPartials {
   readonly chunks: number;
   /** vec4f from a chunk's sums to the next one's. */
   readonly stride: number;
-  readonly tensor: Tensor;
   /** From the first chunk's sum of the weight at `offset` on. */
   from(label: string, offset: number): Tensor;
+  /** gradient [P] = the sums of all chunks; what lies behind the weights is left alone. */
+  recordSum(program: Program, gradient: Tensor): void;
 }
 
-/** Plans the partial sums of `length` weights, in `chunks` of coordinates. */
-export function planPartials(pool: TensorPool, length: number, chunks: number): PhiPartials {
+/** Plans the partial sums of the weights before `end`, in `chunks` of coordinates. */
+export function planPartials(pool: TensorPool, end: number, chunks: number): PhiPartials {
+  const length = alignedLength(end);
   const tensor = pool.tensor('phi partials', [chunks * length]);
   return {
-    ...{ chunks, stride: length / 4, tensor },
+    ...{ chunks, stride: length / 4 },
     from: (label, offset) => tensor.view(`${label} partials`, offset, [chunks * length - offset]),
+    recordSum(program, gradient) {
+      const target = gradient.view('gradient of the weights', 0, [length]);
+      recordReducePartials(program, { partials: tensor, target }, chunks);
+    },
   };
 }
 

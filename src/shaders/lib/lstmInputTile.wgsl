@@ -2,7 +2,7 @@
 // of a subgroup are vec4f of coordinates; shared by lstm/backwardSubgroups and lstm/backwardInputsSubgroups. Of 20 rows a lane loads the
 // weights of 3, or 5 where there are 4 lanes, and all lanes use all of them: none may have returned early.
 // Needs lib/lstmGateAdjoints.wgsl, lib/handedRows.wgsl and lib/lanes8.wgsl or lib/lanes4.wgsl.
-// Shapes: the including file declares const TILE, 20 or 40; `params` with mp4, first (input of row 0) and rows;
+// Shapes: the including file declares const TILE, 20 or 40; `params` with first (input of row 0) and rows;
 // fn weightOf(unit, input) -> vec4f; fn putInput(row, n, value), which writes nothing where n is mp4 or more.
 // Source: adjoint of lib/lstmGates.wgsl in its inputs.
 

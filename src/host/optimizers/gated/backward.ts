@@ -13,7 +13,6 @@ import { lossPartialsShape, recordGatedLossAdjoint } from '../../ops/gatedInputs
 import { type LstmSizes, recordLstmBackward } from '../../ops/lstm.ts';
 import { lstmChunks, lstmStoresGates, sumChunks } from '../../ops/lstmVariants.ts';
 import { preprocessFeatures, recordPreprocessBackward } from '../../ops/preprocess.ts';
-import { recordReducePartials } from '../../ops/reduce.ts';
 import { planPartials } from '../lstmStack.ts';
 import type { BackwardFace, BackwardTensors, Binding } from '../optimizer.ts';
 import { pick } from '../ring.ts';
@@ -62,14 +61,15 @@ export function bindGatedBackward(
   layout: GatedLayout,
   { sizes, lstmSizes, tensors }: Bound,
 ): BackwardFace {
-  const { learned, features, inputs, controller, gateBlock, sharedLength } = layout;
+  const { learned, features, inputs, controller, gateBlock } = layout;
   const { preprocess } = settings;
   const plan = (label: string, rows: number) => coordinateTensor(pool, label, coordinates, rows);
   const carry = plan('carry of gates and m', gatedStateRows(layout));
   const dGates = plan('adjoint of gates', Math.max(1, learned.length));
   const chunks = lstmSizes ? lstmChunks(pool.context, lstmSizes) : sumChunks(pool.context, coordinates.mp4);
-  const partials = features > 0 ? planPartials(pool, sharedLength, chunks) : undefined;
-  const sumsAt = (step: number) => ({ chunks, stride: sharedLength / 4, accumulate: step < steps - 1 });
+  const partials = features > 0 ? planPartials(pool, gateBlock.offset + gateBlock.length, chunks) : undefined;
+  const stride = partials?.stride ?? 0;
+  const sumsAt = (step: number) => ({ chunks, stride, accumulate: step < steps - 1 });
   const gatePartials = partials?.from('gates', gateBlock.offset);
   const dg = secondDerivatives ? plan('dg', 1) : undefined;
   const readsLoss = secondDerivatives && features > 0;
@@ -145,9 +145,7 @@ export function bindGatedBackward(
       recordGatedLossAdjoint(program, sums, preprocess, coordinates, { slot: step, chunks: LOSS_CHUNKS });
     },
     recordFinish(program, gradient) {
-      if (!partials) return;
-      const target = gradient.view('gradient of the shared weights', 0, [sharedLength]);
-      recordReducePartials(program, { partials: partials.tensor, target }, chunks);
+      partials?.recordSum(program, gradient);
     },
     ...(dg && { inputAdjoints: { gradient: dg, ...(dLoss && { loss: dLoss }) } }),
   };

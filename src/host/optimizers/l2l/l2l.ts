@@ -12,7 +12,6 @@ import {
   recordPreprocess,
   recordPreprocessBackward,
 } from '../../ops/preprocess.ts';
-import { recordReducePartials } from '../../ops/reduce.ts';
 import { bindStack, planPartials, stackChunks } from '../lstmStack.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
 import type { BackwardFace, Binding, BoundOptimizer, LearnedOptimizer } from '../optimizer.ts';
@@ -77,7 +76,8 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
   };
   if (!training) return bound;
 
-  const partials = planPartials(pool, layout.length, stackChunks(binding, layout.stack));
+  const end = layout.output.offset + layout.output.length;
+  const partials = planPartials(pool, end, stackChunks(binding, layout.stack));
   const back = stack.backward(partials);
   const outputPartials = partials.from('output', layout.output.offset);
   const du = secondDerivatives ? coordinateTensor(pool, 'du', coordinates, features) : undefined;
@@ -105,9 +105,7 @@ function bindL2l(binding: Binding, settings: L2lSettings, layout: L2lLayout, phi
         recordPreprocessBackward(program, { g: gradient, du, dg }, settings.preprocess, numbersG);
       }
     },
-    recordFinish(program: Program, gradient: Tensor) {
-      recordReducePartials(program, { partials: partials.tensor, target: gradient }, partials.chunks);
-    },
+    recordFinish: (program, gradient) => partials.recordSum(program, gradient),
     ...(dg && { inputAdjoints: { gradient: dg } }),
   };
   return { ...bound, backward };

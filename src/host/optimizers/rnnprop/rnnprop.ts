@@ -7,7 +7,6 @@ import {
   recordMovingAverages,
   recordMovingAveragesBackward,
 } from '../../ops/movingAverages.ts';
-import { recordReducePartials } from '../../ops/reduce.ts';
 import { recordTanhOutput, recordTanhOutputBackward } from '../../ops/tanhOutput.ts';
 import { bindStack, planPartials, stackChunks } from '../lstmStack.ts';
 import { fromNamed, toNamed } from '../namedBlocks.ts';
@@ -101,7 +100,8 @@ function bindRnnprop(
   };
   if (!training) return bound;
 
-  const partials = planPartials(pool, layout.length, stackChunks(binding, layout.stack));
+  const end = layout.output.offset + layout.output.length;
+  const partials = planPartials(pool, end, stackChunks(binding, layout.stack));
   const back = stack.backward(partials);
   const inputPartials = partials.from('input layer', 0);
   const outputPartials = partials.from('output', layout.output.offset);
@@ -135,9 +135,7 @@ function bindRnnprop(
       const averages = { clock, g: gradient, m: pick(m, step + 1), v: pick(v, step + 1), du, dm, dv, dg };
       recordMovingAveragesBackward(program, averages, { beta1, beta2, step });
     },
-    recordFinish(program: Program, gradient: Tensor) {
-      recordReducePartials(program, { partials: partials.tensor, target: gradient }, partials.chunks);
-    },
+    recordFinish: (program, gradient) => partials.recordSum(program, gradient),
     ...(second && { inputAdjoints: { gradient: second.dg } }),
   };
   return { ...bound, backward };
