@@ -9,7 +9,7 @@ import type { Program } from '../gpu/program.ts';
 import type { Tensor, TensorPool } from '../gpu/tensor.ts';
 import { groupsOf64 } from './coordinates.ts';
 import { type DenseSizes, denseParams as params } from './denseSizes.ts';
-import { denseSubgroupKernels, forwardGroups, inputGroups, weightsGroups } from './denseSubgroups.ts';
+import { denseSubgroupKernels, tileGroups, weightsGroups } from './denseSubgroups.ts';
 import type { SubgroupLanes } from './lstmSubgroups.ts';
 import { lstmLanes, planLayerTexels } from './lstmVariants.ts';
 
@@ -91,7 +91,7 @@ export function recordDenseForward(
   program.run(lanes ? denseSubgroupKernels[lanes].forward : denseForwardKernel, {
     tensors,
     params: paramsOf(sizes),
-    workgroups: lanes ? forwardGroups(sizes, lanes) : [groupsOf64(threads), sizes.tasks],
+    workgroups: lanes ? tileGroups(sizes.outputs, sizes, lanes) : [groupsOf64(threads), sizes.tasks],
   });
 }
 
@@ -106,7 +106,7 @@ export function recordDenseBackwardInput(
   program.run(lanes ? denseSubgroupKernels[lanes].backwardInput : denseBackwardInputKernel, {
     tensors,
     params: paramsOf(sizes),
-    workgroups: lanes ? inputGroups(sizes, lanes) : [groupsOf64(threads), sizes.tasks],
+    workgroups: lanes ? tileGroups(sizes.inputs, sizes, lanes) : [groupsOf64(threads), sizes.tasks],
   });
 }
 

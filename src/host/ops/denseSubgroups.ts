@@ -62,21 +62,13 @@ function kernelsFor(lanesCode: string) {
 
 export const denseSubgroupKernels = { 4: kernelsFor(lanes4Code), 8: kernelsFor(lanes8Code) } as const;
 
-/** Workgroups of the forward kernel: a lane makes 8 outputs of 4 rows. */
-export function forwardGroups(
-  { outputs, rows, tasks }: DenseSizes,
+/** Workgroups of the kernels whose lanes make 8 of `made` of 4 rows: outputs forward, inputs on the way back to them. */
+export function tileGroups(
+  made: number,
+  { rows, tasks }: DenseSizes,
   lanes: SubgroupLanes,
 ): Dispatch['workgroups'] {
-  const subgroups = Math.ceil(outputs / TILE) * Math.ceil(rows / (4 * lanes));
-  return [Math.ceil((subgroups * lanes) / THREADS), tasks];
-}
-
-/** Workgroups of the inputs' kernel: a lane makes 8 inputs of 4 rows. */
-export function inputGroups(
-  { inputs, rows, tasks }: DenseSizes,
-  lanes: SubgroupLanes,
-): Dispatch['workgroups'] {
-  const subgroups = Math.ceil(inputs / TILE) * Math.ceil(rows / (4 * lanes));
+  const subgroups = Math.ceil(made / TILE) * Math.ceil(rows / (4 * lanes));
   return [Math.ceil((subgroups * lanes) / THREADS), tasks];
 }
 

@@ -5,10 +5,10 @@ import { type Tensor, TensorPool } from '../gpu/tensor.ts';
 import { type LstmSizes, lstmRow, lstmWindow, recordLstmBackward, recordLstmForward } from './lstm.ts';
 import {
   chooseLstmVariant,
+  dGatesRows,
   type LstmVariant,
   lstmCandidates,
   lstmChunks,
-  lstmStoresGates,
   planLstmTexels,
 } from './lstmVariants.ts';
 
@@ -83,7 +83,7 @@ async function createLayer(device: GpuContext, variant: LstmVariant): Promise<La
   const [x, hPrev, cPrev] = [rows('x', inputs), rows('h', hidden), rows('c', hidden)];
   const [h, c] = [rows('next h', hidden), rows('next c', hidden)];
   const [dh, dc] = [rows('dh', hidden), rows('dc', hidden)];
-  const dGates = rows('dGates', lstmStoresGates(context, TIMED) ? 4 * hidden : 1);
+  const dGates = rows('dGates', dGatesRows(context, TIMED));
   const dx = rows('dx', inputs);
   const partials = pool.tensor('partials', [size * chunks]);
   for (const tensor of [weights, x, hPrev]) planLstmTexels(pool, [tensor], 1);

@@ -120,6 +120,11 @@ export function lstmStoresGates(context: LstmChoice, sizes: Pick<LstmSizes, 'inp
   return !lanes || !lanesHoldUnits(sizes) || storesGates(lanes);
 }
 
+/** Rows of dGates to plan for a layer: one where the adjoints of its gates are not left there. */
+export function dGatesRows(context: LstmChoice, sizes: Pick<LstmSizes, 'inputs' | 'hidden'>): number {
+  return lstmStoresGates(context, sizes) ? 4 * sizes.hidden : 1;
+}
+
 /** Whether a layer is small enough for the kernels whose lanes are units; a larger one takes the plain kernels. */
 export function lanesHoldUnits({ inputs, hidden }: Pick<LstmSizes, 'inputs' | 'hidden'>): boolean {
   return inputs <= MOST_ROWS && hidden <= MOST_ROWS;

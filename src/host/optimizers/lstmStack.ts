@@ -9,7 +9,7 @@ import {
   recordLstmForward,
   recordLstmGates,
 } from '../ops/lstm.ts';
-import { lstmChunks, lstmStoresGates, planLstmTexels, sumChunks } from '../ops/lstmVariants.ts';
+import { dGatesRows, lstmChunks, planLstmTexels, sumChunks } from '../ops/lstmVariants.ts';
 import { recordReducePartials } from '../ops/reduce.ts';
 import { type LstmBlock, lstmBlock } from './lstmBlock.ts';
 import { alignedLength } from './namedBlocks.ts';
@@ -68,8 +68,8 @@ export function planPartials(pool: TensorPool, end: number, chunks: number): Phi
 
 /** In how many chunks of coordinates the weights' gradient of a stack, and of what is around it, is summed. */
 export function stackChunks({ pool, coordinates: { mp4 } }: Binding, { layers }: StackLayout): number {
-  const chunks = layers.map((sizes) => lstmChunks(pool.context, { ...sizes, mp4 }));
-  return layers.length > 0 ? Math.max(...chunks) : sumChunks(pool.context, mp4);
+  if (layers.length === 0) return sumChunks(pool.context, mp4);
+  return Math.max(...layers.map((sizes) => lstmChunks(pool.context, { ...sizes, mp4 })));
 }
 
 /** The stack's way back. */
@@ -182,8 +182,7 @@ export function bindStack(
       };
     },
     backward(partials) {
-      const stored = layers.filter((block) => lstmStoresGates(pool.context, block));
-      const dGates = plan('dGates', Math.max(1, ...stored.map(({ hidden }) => 4 * hidden)));
+      const dGates = plan('dGates', Math.max(1, ...layers.map((block) => dGatesRows(pool.context, block))));
       const adjoints = layers.map(({ name, hidden }) => ({
         dh: plan(`${name} dh`, hidden),
         dc: plan(`${name} dc`, hidden),

@@ -19,19 +19,16 @@ struct Params {
 @compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: vec3u) {
   // No lane returns early: all are needed to hand weights round.
-  let lane = id.x % LANES;
-  let subgroup = id.x / LANES;
-  let rowGroups = (params.rows4 + LANES - 1u) / LANES;
-  let first = subgroup / rowGroups * TILE;
-  let place = subgroup % rowGroups * LANES + lane;
-  let row = min(place, params.rows4 - 1u);
+  let spot = spotOf(id.x, params.rows4);
+  let first = spot.first;
+  let row = spot.row;
   let size = params.kernel * params.kernel * params.outChannels;
-  let c = min(vec2u(first + lane, first + lane + 4u), vec2u(params.inChannels - 1u)) * size;
+  let c = handedBy(spot, params.inChannels) * size;
   let base = group.z * params.taskStride + params.offset;
   let step = params.outHeight * params.outWidth * params.rows4;
   let image = group.z * params.outChannels * step + row;
   let plane = params.inHeight * params.inWidth;
-  let isOurs = place < params.rows4 && first < params.inChannels && group.y < params.inHeight;
+  let isOurs = spot.isThere && first < params.inChannels && group.y < params.inHeight;
   let columns = select(0u, min(TILE, params.inChannels - first), isOurs);
   let top = group.y + params.padTop;
   let y = taps(top, params.outHeight);

@@ -19,20 +19,17 @@ struct Params {
 @compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u, @builtin(workgroup_id) group: vec3u) {
   // No lane returns early: all are needed to hand weights round.
-  let lane = id.x % LANES;
-  let subgroup = id.x / LANES;
-  let rowGroups = (params.rows4 + LANES - 1u) / LANES;
-  let first = subgroup / rowGroups * TILE;
-  let place = subgroup % rowGroups * LANES + lane;
-  let row = min(place, params.rows4 - 1u);
-  let o = min(vec2u(first + lane, first + lane + 4u), vec2u(params.outChannels - 1u));
+  let spot = spotOf(id.x, params.rows4);
+  let first = spot.first;
+  let row = spot.row;
+  let o = handedBy(spot, params.outChannels);
   let base = group.z * params.taskStride + params.offset;
   let size = params.kernel * params.kernel * params.outChannels;
   let bias = weights(base + params.inChannels * size, o);
   let step = params.inHeight * params.inWidth * params.rows4;
   let image = group.z * params.inChannels * step + row;
   let positions = params.outHeight * params.outWidth;
-  let isOurs = place < params.rows4 && first < params.outChannels && group.y < params.outHeight;
+  let isOurs = spot.isThere && first < params.outChannels && group.y < params.outHeight;
   let columns = select(0u, min(TILE, params.outChannels - first), isOurs);
   // Taps inside the image.
   let top = group.y * params.stride;

@@ -19,17 +19,14 @@ fn weightAt(i: u32) -> f32 { return theta[i]; }
 @compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   // No lane returns early: all are needed to hand weights round.
-  let lane = id.x % LANES;
-  let subgroup = id.x / LANES;
-  let rowGroups = (params.rows4 + LANES - 1u) / LANES;
-  let first = subgroup / rowGroups * TILE;
-  let place = subgroup % rowGroups * LANES + lane;
-  let row = min(place, params.rows4 - 1u);
-  let i = min(vec2u(first + lane, first + lane + 4u), vec2u(params.inputs - 1u)) * params.outputs;
+  let spot = spotOf(id.x, params.rows4);
+  let first = spot.first;
+  let row = spot.row;
+  let i = handedBy(spot, params.inputs) * params.outputs;
   let base = id.y * params.stride + params.offset;
   let output = id.y * params.outputs * params.rows4 + row;
   let sum = rowSums(Tile(mat4x4f(), mat4x4f()), vec2u(output, base), vec2u(params.rows4, 1u), params.outputs, i);
-  if (place >= params.rows4 || first >= params.inputs) { return; }
+  if (!spot.isThere || first >= params.inputs) { return; }
   let to = (id.y * params.inputs + first) * params.rows4 + row;
   // One place that stores: eight take long to compile on lavapipe.
   for (var q = 0u; q < min(TILE, params.inputs - first); q++) {

@@ -19,19 +19,16 @@ fn weightAt(i: u32) -> f32 { return theta[i]; }
 @compute @workgroup_size(16)
 fn main(@builtin(global_invocation_id) id: vec3u) {
   // No lane returns early: all are needed to hand weights round.
-  let lane = id.x % LANES;
-  let subgroup = id.x / LANES;
-  let rowGroups = (params.rows4 + LANES - 1u) / LANES;
-  let first = subgroup / rowGroups * TILE;
-  let place = subgroup % rowGroups * LANES + lane;
-  let row = min(place, params.rows4 - 1u);
-  let o = min(vec2u(first + lane, first + lane + 4u), vec2u(params.outputs - 1u));
+  let spot = spotOf(id.x, params.rows4);
+  let first = spot.first;
+  let row = spot.row;
+  let o = handedBy(spot, params.outputs);
   let base = id.y * params.stride + params.offset;
   let input = id.y * params.inputs * params.rows4 + row;
   let bias = weights(base + params.inputs * params.outputs, o);
   let start = Tile(spread(lowerOf(bias)), spread(upperOf(bias)));
   let sum = rowSums(start, vec2u(input, base), vec2u(params.rows4, params.outputs), params.inputs, o);
-  if (place >= params.rows4 || first >= params.outputs) { return; }
+  if (!spot.isThere || first >= params.outputs) { return; }
   let to = (id.y * params.outputs + first) * params.rows4 + row;
   // One place that stores: eight take long to compile on lavapipe.
   for (var q = 0u; q < min(TILE, params.outputs - first); q++) {

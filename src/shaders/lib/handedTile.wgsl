@@ -11,6 +11,24 @@ fn spread(v: vec4f) -> mat4x4f {
   return mat4x4f(vec4f(v.x), vec4f(v.y), vec4f(v.z), vec4f(v.w));
 }
 
+// What a lane makes: the tile's first output, and four of `rows4` fours of rows, the last ones again where they are not there.
+struct Spot { lane: u32, first: u32, row: u32, isThere: bool }
+
+// Threads are lanes of tiles of outputs and of groups of rows, the last fastest.
+fn spotOf(thread: u32, rows4: u32) -> Spot {
+  let lane = thread % LANES;
+  let subgroup = thread / LANES;
+  let rowGroups = (rows4 + LANES - 1u) / LANES;
+  let row = subgroup % rowGroups * LANES + lane;
+  return Spot(lane, subgroup / rowGroups * TILE, min(row, rows4 - 1u), row < rows4);
+}
+
+// The outputs, of `count`, whose weights the lane loads: one with 8 lanes, two with 4.
+fn handedBy(spot: Spot, count: u32) -> vec2u {
+  let output = spot.first + spot.lane;
+  return min(vec2u(output, output + 4u), vec2u(count - 1u));
+}
+
 // The lane's share of 8 weights: `o` is where those of its outputs are, from `at` on.
 fn weights(at: u32, o: vec2u) -> vec2f {
   if (LANES == 8u) { return vec2f(weightAt(at + o.x), 0.0); }

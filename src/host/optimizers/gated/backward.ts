@@ -11,7 +11,7 @@ import {
 } from '../../ops/gated.ts';
 import { lossPartialsShape, recordGatedLossAdjoint } from '../../ops/gatedInputs.ts';
 import { type LstmSizes, recordLstmBackward } from '../../ops/lstm.ts';
-import { lstmChunks, lstmStoresGates, sumChunks } from '../../ops/lstmVariants.ts';
+import { dGatesRows, lstmChunks, sumChunks } from '../../ops/lstmVariants.ts';
 import { preprocessFeatures, recordPreprocessBackward } from '../../ops/preprocess.ts';
 import { planPartials } from '../lstmStack.ts';
 import type { BackwardFace, BackwardTensors, Binding } from '../optimizer.ts';
@@ -79,10 +79,7 @@ export function bindGatedBackward(
       ? {
           dh: plan('controller dh', controller.hidden),
           dc: plan('controller dc', controller.hidden),
-          dGates: plan(
-            'controller dGates',
-            lstmStoresGates(pool.context, controller) ? 4 * controller.hidden : 1,
-          ),
+          dGates: plan('controller dGates', dGatesRows(pool.context, controller)),
           partials: partials.from('controller', 0),
           dx: du ?? pool.tensor('unwanted dx', [4]),
         }
